@@ -1,0 +1,82 @@
+/** The logs of all replicas: opened when first needed, looked after by one sweep. */
+import { mkdirSync } from 'node:fs';
+import type { Clock } from '../clock.ts';
+import type { PoolSpec } from '../config/spec.ts';
+import { freezeTree } from './freeze.ts';
+import type { Identity } from './identity.ts';
+import { engineId } from './identity.ts';
+import type { EngineLog } from './logs/log-file.ts';
+import { openLog } from './logs/log-file.ts';
+import { LogSweep } from './logs/log-sweep.ts';
+import type { Tree } from './tree.ts';
+
+export interface EngineLogsOptions {
+  readonly clock: Clock;
+  readonly logDir: string;
+  readonly tree: Tree;
+  readonly living: (pool: string, replica: number) => Identity | null;
+  readonly warn: (facts: Readonly<Record<string, unknown>>, message: string) => void;
+  readonly dropped: (pool: string, replica: number, bytes: number) => void;
+}
+
+export class EngineLogs {
+  readonly #options: EngineLogsOptions;
+  readonly #sweep: LogSweep;
+  readonly #logs = new Map<string, Promise<EngineLog>>();
+  readonly #opened = new Map<EngineLog, { readonly pool: string; readonly replica: number }>();
+
+  constructor(options: EngineLogsOptions) {
+    this.#options = options;
+    mkdirSync(options.logDir, { recursive: true, mode: 0o750 });
+    this.#sweep = new LogSweep({
+      dir: options.logDir,
+      clock: options.clock,
+      failed: (error) => options.warn({ err: error }, `cannot look after the engines' logs: ${error.message}`),
+    });
+  }
+
+  /** The log of the replica, under the limits of that spec. Rejects when it cannot be opened; the next call tries again. */
+  async of(spec: PoolSpec, replica: number): Promise<EngineLog> {
+    const id = engineId({ pool: spec.name, replica });
+    const known = this.#logs.get(id);
+    if (known !== undefined) {
+      const log = await known;
+      log.setLimits(spec.logs);
+      return log;
+    }
+    const opening = this.#open(spec, replica);
+    this.#logs.set(id, opening);
+    opening.catch(() => this.#logs.delete(id));
+    return opening;
+  }
+
+  /** Of the logs that are open. */
+  written(): { readonly pool: string; readonly replica: number; readonly bytes: number }[] {
+    return [...this.#opened].map(([log, { pool, replica }]) => ({ pool, replica, bytes: log.end }));
+  }
+
+  async close(): Promise<void> {
+    await this.#sweep.stop();
+    for (const opening of this.#logs.values()) await (await opening.catch(() => null))?.close();
+  }
+
+  async #open(spec: PoolSpec, replica: number): Promise<EngineLog> {
+    const { clock, logDir, dropped, tree, living } = this.#options;
+    const pool = spec.name;
+    const log = await openLog({
+      dir: logDir,
+      pool,
+      replica,
+      limits: spec.logs,
+      clock,
+      freeze: async () => {
+        const identity = living(pool, replica);
+        return identity === null ? async () => {} : freezeTree({ clock, tree }, identity);
+      },
+      emitDropped: (bytes) => dropped(pool, replica, bytes),
+    });
+    this.#sweep.add(log);
+    this.#opened.set(log, { pool, replica });
+    return log;
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * One engine: what is wanted of it is the pool's business, what it is stands here.
+ *
+ *   idle      stopped; starts when it is wanted                       → starting
+ *   ended     stopped by itself, clean; only a person starts it       → starting
+ *   backoff   failed or blocked; a start is due                       → starting
+ *   failed    failed, and none is coming                              → starting (a person)
+ *   starting  a generation is being prepared, spawned or probed       → ready, stopping
+ *   ready     serves                                                  ⇄ unready, → stopping
+ *   unready   lives, does not serve                                   ⇄ ready, → stopping
+ *   stopping  has ended or is told to; its process tree is not yet gone → idle, ended, backoff, failed, stuck
+ *   stuck     killed and still there, or not provably ours            → as after stopping, when it is gone; idle when forgotten
+ *
+ * A generation's reason for ending is written once, BEFORE the signal; the first writer wins. Whatever arrives for an older generation is dropped.
+ * `live` = starting to stopping, and stuck: port and devices stay reserved, and there is no second process for the replica.
+ */
+
+import type { Breaker } from '../policy/breaker.ts';
+import type { EndReason } from '../policy/crash-class.ts';
+import type { LastExit } from '../pool/status.ts';
+import type { Identity } from './identity.ts';
+import type { Samples } from './samples-state.ts';
+
+/** Why a generation was started. Only `restart` and `recovery` are automatic restarts and count for the limiter; only `restart` counts for a storm. */
+export type StartCause = 'first' | 'manual' | 'restart' | 'recovery' | 'trial' | 'canary' | 'retry';
+
+/** One generation, from the decision to start it until its tree is gone. */
+export interface Run {
+  readonly specId: string;
+  readonly cause: StartCause;
+  /** Wall clock. */
+  readonly startedAtMs: number;
+  /** Monotonic; null until the process is there. `startTimeout` and uptime run from it. */
+  readonly spawnedMs: number | null;
+  readonly identity: Identity | null;
+  readonly port: number | null;
+  readonly device: string | null;
+  /** Monotonic; when it first became ready. */
+  readonly firstReadyMs: number | null;
+  /** Monotonic; since when it is ready without a break. */
+  readonly readySinceMs: number | null;
+  /** Wall clock, for people. */
+  readonly readyAtMs: number | null;
+  readonly samples: Samples;
+  readonly succeeded: boolean;
+  readonly endReason: EndReason | null;
+  /** What was seen of its end; a code of null with a signal of null is `unknown`. */
+  readonly exit: Exit | null;
+  /** KILL was needed. */
+  readonly killed: boolean;
+  /** An adopted generation that this daemon did not start. */
+  readonly adopted: boolean;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Wall clock. */
+  readonly atMs: number;
+  /** How it was learnt: as it happened, by the regular identity check (a miss), or by the next daemon. */
+  readonly seen: 'event' | 'check' | 'adoption';
+  /** The sentence that says why its exec failed: then the engine itself never ran. */
+  readonly spawnFailure: string | null;
+}
+
+/** The way to a process: prepare (once per pool and spec) → preflight → a place to spawn → spawn, after the intent is stored → probing. */
+export type StartStep = 'preparing' | 'preflight' | 'queued' | 'spawning' | 'probing';
+
+export type BackoffWhy = 'failure' | 'blocked' | 'starved';
+
+export type Phase =
+  | { readonly is: 'idle' }
+  | { readonly is: 'ended' }
+  | { readonly is: 'backoff'; readonly why: BackoffWhy; readonly cause: StartCause; readonly dueMs: number; readonly delayMs: number }
+  | { readonly is: 'failed' }
+  | { readonly is: 'starting'; readonly step: StartStep; readonly run: Run }
+  | { readonly is: 'ready'; readonly run: Run }
+  | { readonly is: 'unready'; readonly why: string; readonly run: Run }
+  | { readonly is: 'stopping'; readonly killAtMs: number; readonly stuckAtMs: number | null; readonly run: Run }
+  | { readonly is: 'stuck'; readonly why: 'unkillable' | 'unproven'; readonly run: Run };
+
+/** Who did something, when and why, beside the thing that was done. */
+export interface Stamp {
+  readonly by: string;
+  /** Wall clock. */
+  readonly atMs: number;
+  readonly reason: string | null;
+}
+
+export interface EngineState {
+  readonly replica: number;
+  /** The last one given out; 0 before the first. */
+  readonly generation: number;
+  readonly phase: Phase;
+  /** Set by a person's stop of this engine, taken away by a start. */
+  readonly held: Stamp | null;
+  /** The breaker's row: failures since the last success, without those of a class that has its own breaker. */
+  readonly row: number;
+  /** The back-off's k: all failures in a row. */
+  readonly backoffRow: number;
+  /** Starts in a row that a stranger or a lack of the host's prevented. */
+  readonly blockedRow: number;
+  readonly breaker: Breaker;
+  readonly lastFailureClass: string | null;
+  readonly lastExit: LastExit | null;
+  /** Kept over generations: it belongs to the replica. */
+  readonly port: number | null;
+}
+
+export type LivePhase = Extract<Phase, { readonly run: Run }>;
+
+export function livePhase(engine: EngineState): LivePhase | null {
+  return 'run' in engine.phase ? engine.phase : null;
+}
+
+export function isLive(engine: EngineState): boolean {
+  return 'run' in engine.phase;
+}
+
+export function newEngine(replica: number, breaker: Breaker): EngineState {
+  return {
+    replica,
+    generation: 0,
+    phase: { is: 'idle' },
+    held: null,
+    row: 0,
+    backoffRow: 0,
+    blockedRow: 0,
+    breaker,
+    lastFailureClass: null,
+    lastExit: null,
+    port: null,
+  };
+}

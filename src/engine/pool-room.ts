@@ -1,0 +1,328 @@
+/** What pools ask of the world of processes, answered by launcher, tree, logs, probes, ports and files together. No policy: every call is one order. */
+import type { Clock } from '../clock.ts';
+import type { PoolSpec } from '../config/spec.ts';
+import type { HistoryEntry, LogLine, LogQuery } from '../pool/host.ts';
+import type { Evidence } from '../pool/pool-events.ts';
+import type { FailedStart, Found, Living, Order, Room } from '../pool/room.ts';
+import { EngineLogs } from './engine-logs.ts';
+import type { Exit } from './engine-state.ts';
+import type { EngineExit } from './exits.ts';
+import { thawTree } from './freeze.ts';
+import { Handoffs } from './handoff.ts';
+import { runHook, stopCommand } from './hooks.ts';
+import type { EngineRef, Identity } from './identity.ts';
+import { engineId } from './identity.ts';
+import { instanceOf } from './instance.ts';
+import { gatherEvidence } from './logs/evidence.ts';
+import type { CompiledPattern } from './logs/patterns.ts';
+import { compilePatterns } from './logs/patterns.ts';
+import { readLog } from './logs/read-log.ts';
+import { Ports } from './ports.ts';
+import { preflight } from './preflight.ts';
+import { Preparations } from './prepare.ts';
+import type { ProbeWatch } from './probes/runner.ts';
+import { startProbes } from './probing.ts';
+import { EngineRoom } from './room.ts';
+import type { ProbeResult } from './samples-state.ts';
+
+export interface PoolRoomOptions {
+  readonly clock: Clock;
+  readonly stateDir: string;
+  readonly logDir: string;
+  /** Where pid and handoff files go. */
+  readonly handoffDir: string;
+  /** `Store.instance`. */
+  readonly stateInstance: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** What `port: auto` takes from. */
+  readonly ports: readonly [number, number];
+  /** Ports that pools name themselves. */
+  readonly fixedPorts: ReadonlySet<number>;
+  /** What went wrong beside a decision: a limit left out, a rotation, a file that could not be written. */
+  readonly warn: (facts: Readonly<Record<string, unknown>>, message: string) => void;
+  readonly dropped: (pool: string, replica: number, bytes: number) => void;
+  readonly probeFailed: (ref: EngineRef, probe: ProbeResult['kind']) => void;
+}
+
+/** One generation that has a process, as long as it is not released. */
+interface Resident {
+  readonly identity: Identity;
+  /** Resolved when its end is known. */
+  readonly ended: PromiseWithResolvers<void>;
+  tell: ((exit: Exit) => void) | null;
+  /** An end that came before anybody asked to be told. */
+  untold: Exit | null;
+  probes: Promise<ProbeWatch> | null;
+}
+
+export class PoolRoom implements Room {
+  readonly containment: 'cgroup' | 'weak';
+  readonly #options: PoolRoomOptions;
+  readonly #room: EngineRoom;
+  readonly #ports: Ports;
+  readonly #logs: EngineLogs;
+  readonly #handoffs: Handoffs;
+  readonly #preparations: Preparations;
+  readonly #residents = new Map<string, Resident>();
+  readonly #patterns = new WeakMap<PoolSpec, CompiledPattern[]>();
+
+  /** Makes its directories; throws what that throws. */
+  constructor(options: PoolRoomOptions) {
+    this.#options = options;
+    this.#room = new EngineRoom({
+      ...options,
+      exited: (exit, seen) => this.#exited(exit, seen),
+      launcherLost: (ref) =>
+        options.warn({ engine: engineId(ref) }, 'the launcher was killed: the engine goes on, its exit code will not be known'),
+    });
+    this.containment = this.#room.containment.by;
+    if (this.#room.containment.by === 'weak') {
+      options.warn(
+        { containment: 'weak' },
+        `no cgroup v2 can be written (${this.#room.containment.why}): a process that leaves its session and clears its environment may get away`,
+      );
+    }
+    this.#ports = new Ports(options.ports, options.fixedPorts);
+    this.#logs = new EngineLogs({ ...options, living: (pool, replica) => this.#livingOf(pool, replica), tree: this.#room.tree });
+    this.#handoffs = new Handoffs(options.handoffDir);
+    this.#preparations = new Preparations(this.#room.host);
+  }
+
+  prepare(spec: PoolSpec): Promise<string | null> {
+    return this.#preparations.prepare({
+      spec,
+      instance: instanceOf(this.#options.stateInstance, { pool: spec.name, replica: 0, generation: 0 }),
+    });
+  }
+
+  async preflight(order: Order): Promise<{ port: number | null; device: string | null } | FailedStart> {
+    const { ref, spec } = order;
+    const found = await preflight({ ...this.#room.host, ports: this.#ports }, { ref, spec, instance: this.#instance(ref) });
+    return found.is === 'ok' ? { port: found.port, device: found.device } : { class: found.class, message: found.message };
+  }
+
+  async spawn(order: Order): Promise<Identity | FailedStart> {
+    const { ref, spec, port, device } = order;
+    try {
+      const log = await this.#logs.of(spec, ref.replica);
+      await log.started(ref.generation);
+      const launched = await this.#room.launch({ ref, spec, port, device, instance: this.#instance(ref), logFd: log.fd() });
+      if (launched.is === 'failed') return { class: launched.class, message: launched.message };
+      for (const warning of launched.warnings) this.#options.warn({ engine: engineId(ref) }, warning);
+      this.#moveIn(ref, launched.identity);
+      return launched.identity;
+    } catch (error) {
+      return { class: 'starved', message: `cannot start ${engineId(ref)}: ${(error as Error).message}` };
+    }
+  }
+
+  watchEnd(living: Living, ended: (exit: Exit) => void): void {
+    const resident = this.#residents.get(keyOf(living.ref));
+    if (resident === undefined) return;
+    resident.tell = ended;
+    if (resident.untold !== null) ended(resident.untold);
+    resident.untold = null;
+  }
+
+  check(ref: EngineRef): void {
+    this.#room.check(ref);
+  }
+
+  probe(living: Living, phase: 'starting' | 'serving', report: (result: ProbeResult) => void): void {
+    const resident = this.#residents.get(keyOf(living.ref));
+    if (resident === undefined) return;
+    const { clock, probeFailed } = this.#options;
+    resident.probes ??= this.#logs.of(living.spec, living.ref.replica).then((log) =>
+      startProbes({ clock, host: this.#room.host, tree: this.#room.tree, log, living, instance: this.#instance(living.ref) }, (result) => {
+        if (!result.ok) probeFailed(living.ref, result.kind);
+        report(result);
+      }),
+    );
+    resident.probes.then((probes) => probes.setPhase(phase)).catch((error: Error) => this.#warn(living.ref, 'probe', error));
+  }
+
+  stopProbing(ref: EngineRef): void {
+    this.#residents.get(keyOf(ref))?.probes?.then(
+      (probes) => probes.stop(),
+      () => {},
+    );
+  }
+
+  writeHandoff(living: Living): void {
+    this.#try(living.ref, 'write the handoff file of', () => this.#handoffs.write(living));
+  }
+
+  removeHandoff(ref: EngineRef): void {
+    this.#try(ref, 'remove the handoff file of', () => this.#handoffs.remove(ref));
+  }
+
+  signal(identity: Identity, ref: EngineRef, signal: string): void {
+    this.#try(ref, `send ${signal} to`, () => this.#room.tree.signal(identity, signal as NodeJS.Signals));
+  }
+
+  terminate(living: Living): void {
+    const { spec, identity, ref } = living;
+    const bySignal = (): void =>
+      this.#try(ref, 'stop', () => this.#room.tree.terminate(identity, spec.engine.stopSignal as NodeJS.Signals));
+    if (spec.stop.command === null) return bySignal();
+    stopCommand(this.#room.host, living, { instance: this.#instance(ref), command: spec.stop.command })
+      .then((problem) => {
+        if (problem === null) return;
+        this.#options.warn({ engine: engineId(ref) }, `its stop command ${problem}: it gets ${spec.engine.stopSignal} instead`);
+        bySignal();
+      })
+      .catch((error: Error) => this.#warn(ref, 'stop', error));
+  }
+
+  terminateRest(living: Living): void {
+    this.#room.tree.terminateRest(living.identity).catch((error: Error) => this.#warn(living.ref, 'stop what is left of', error));
+  }
+
+  kill(living: Living): void {
+    this.#room.tree.kill(living.identity).catch((error: Error) => this.#warn(living.ref, 'kill', error));
+  }
+
+  async gone(living: Living, exit: () => Exit | null): Promise<Evidence> {
+    const { ref, spec, identity } = living;
+    const resident = this.#residents.get(keyOf(ref));
+    await this.#room.tree.gone(identity);
+    if (exit() === null) await resident?.ended.promise;
+    const log = await this.#logs.of(spec, ref.replica);
+    const endedAtMs = exit()?.atMs ?? this.#options.clock.wallMs();
+    const evidence = await gatherEvidence({
+      log,
+      generation: ref.generation,
+      endedAtMs,
+      patterns: this.#patternsOf(spec),
+      cgroup: identity.cgroup,
+    });
+    const oomKilled = evidence.oomKilled || this.#room.tree.oomKilled(identity);
+    await log.exited(ref.generation, codeOf(exit()));
+    return { ...evidence, oomKilled };
+  }
+
+  abandon(ref: EngineRef): void {
+    this.#moveOut(ref);
+  }
+
+  release(ref: EngineRef): void {
+    const resident = this.#residents.get(keyOf(ref));
+    this.#try(ref, 'tidy up after', () => {
+      this.#room.release(ref, resident?.identity ?? null);
+      this.#handoffs.remove(ref);
+      if (resident !== undefined) this.#handoffs.removePid(ref, resident.identity.pid);
+    });
+    this.#moveOut(ref);
+  }
+
+  releasePort(pool: string, replica: number): void {
+    this.#ports.giveUp(engineId({ pool, replica }));
+  }
+
+  async onExit(spec: PoolSpec, entry: HistoryEntry): Promise<string> {
+    if (spec.onExit === null) return '';
+    const replica = Number(entry.engine.split('/')[1]);
+    const ref = { pool: entry.pool, replica, generation: entry.generation };
+    return runHook(this.#room.host, { spec, ref, instance: this.#instance(ref), hook: spec.onExit });
+  }
+
+  async find(stored: readonly { readonly order: Order; readonly identity: Identity | null }[]): Promise<readonly Found[]> {
+    const { found } = await this.#room.adopt(
+      stored.map(({ order: { ref }, identity }) => ({ ref, instance: this.#instance(ref), identity })),
+    );
+    const orders = new Map(stored.map(({ order }) => [keyOf(order.ref), order]));
+    return found.map((one): Found => {
+      if (one.is === 'neverStarted' || one.is === 'unproven') return { is: one.is };
+      this.#moveIn(one.ref, one.identity);
+      const port = orders.get(keyOf(one.ref))?.port ?? null;
+      if (port !== null && !this.#ports.keep(engineId(one.ref), port))
+        this.#options.warn({ engine: engineId(one.ref), port }, 'its port is another engine’s too');
+      if (one.is === 'alive') {
+        thawTree(this.#room.tree, one.identity).catch((error: Error) => this.#warn(one.ref, 'thaw', error));
+        return { is: 'alive', identity: one.identity };
+      }
+      return { is: 'ended', identity: one.identity, exit: exitOf(one.exit, 'adoption') };
+    });
+  }
+
+  async *logs(
+    about: { readonly pool: string; readonly replica: number; readonly spec: PoolSpec },
+    query: LogQuery,
+    signal: AbortSignal,
+  ): AsyncIterable<LogLine> {
+    yield* readLog(await this.#logs.of(about.spec, about.replica), query, signal);
+  }
+
+  /** Bytes that each replica's log has ever been given, as far as the last look saw. */
+  logBytes(): readonly { readonly pool: string; readonly replica: number; readonly bytes: number }[] {
+    return this.#logs.written();
+  }
+
+  /** Lets go of everything; engines run on. */
+  async close(): Promise<void> {
+    for (const resident of this.#residents.values()) (await resident.probes?.catch(() => null))?.stop();
+    this.#room.close();
+    await this.#logs.close();
+  }
+
+  #moveIn(ref: EngineRef, identity: Identity): void {
+    const ended = Promise.withResolvers<void>();
+    this.#residents.set(keyOf(ref), { identity, ended, tell: null, untold: null, probes: null });
+    this.#try(ref, 'write the pid file of', () => this.#handoffs.writePid(ref, identity.pid));
+  }
+
+  #moveOut(ref: EngineRef): void {
+    this.stopProbing(ref);
+    this.#residents.delete(keyOf(ref));
+  }
+
+  #exited(exit: EngineExit, seen: 'event' | 'check'): void {
+    const resident = this.#residents.get(keyOf(exit.ref));
+    if (resident === undefined) return;
+    // ORDER: the pool learns of the end before whoever waits for it goes on.
+    if (resident.tell === null) resident.untold = exitOf(exit, seen);
+    else resident.tell(exitOf(exit, seen));
+    resident.ended.resolve();
+  }
+
+  #livingOf(pool: string, replica: number): Identity | null {
+    const prefix = `${engineId({ pool, replica })}#`;
+    for (const [key, { identity }] of this.#residents) if (key.startsWith(prefix)) return identity;
+    return null;
+  }
+
+  #patternsOf(spec: PoolSpec): CompiledPattern[] {
+    const known = this.#patterns.get(spec) ?? compilePatterns(spec.crashPatterns);
+    this.#patterns.set(spec, known);
+    return known;
+  }
+
+  #instance(ref: EngineRef): string {
+    return instanceOf(this.#options.stateInstance, ref);
+  }
+
+  #try(ref: EngineRef, what: string, act: () => unknown): void {
+    try {
+      act();
+    } catch (error) {
+      this.#warn(ref, what, error as Error);
+    }
+  }
+
+  #warn(ref: EngineRef, what: string, error: Error): void {
+    this.#options.warn({ engine: engineId(ref), err: error }, `cannot ${what} ${engineId(ref)}: ${error.message}`);
+  }
+}
+
+function keyOf(ref: EngineRef): string {
+  return `${engineId(ref)}#${ref.generation}`;
+}
+
+function exitOf(exit: EngineExit, seen: Exit['seen']): Exit {
+  return { code: exit.code, signal: exit.signal, atMs: exit.endedAtMs, seen, spawnFailure: exit.spawnFailure };
+}
+
+function codeOf(exit: Exit | null): string {
+  if (exit === null || (exit.code === null && exit.signal === null)) return 'exit code unknown';
+  return exit.signal ?? `exit code ${exit.code}`;
+}

@@ -1,0 +1,77 @@
+/** What /proc says of one process. Everything here is one or two short synchronous reads of kernel memory, never of a disk. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+
+export interface ProcessStat {
+  readonly pid: number;
+  /** One letter; Z and X are the dead. */
+  readonly state: string;
+  readonly parentPid: number;
+  readonly groupId: number;
+  readonly sessionId: number;
+  /** Clock ticks (1/100 s) since boot: with the boot id and the pid it names one process for ever. */
+  readonly startTicks: number;
+}
+
+/** Null when there is no such process. */
+export function statOf(pid: number): ProcessStat | null {
+  const text = read(pid, 'stat');
+  // The name stands in parentheses and may hold spaces and parentheses itself: count from the last one.
+  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
+  const [state, parentPid, groupId, sessionId] = fields;
+  const startTicks = fields[19];
+  if (state === undefined || startTicks === undefined) return null;
+  return {
+    pid,
+    state,
+    parentPid: Number(parentPid),
+    groupId: Number(groupId),
+    sessionId: Number(sessionId),
+    startTicks: Number(startTicks),
+  };
+}
+
+/** As `statOf`, but only for a process that still runs: `kill(pid, 0)` calls a zombie alive, this does not. */
+export function liveStat(pid: number): ProcessStat | null {
+  const stat = statOf(pid);
+  return stat === null || stat.state === 'Z' || stat.state === 'X' ? null : stat;
+}
+
+/** The POOLD_INSTANCE that a process was started with; null when it has none or may not be looked at. */
+export function markOf(pid: number): string | null {
+  const match = /(?:^|\0)POOLD_INSTANCE=([^\0]*)/.exec(read(pid, 'environ') ?? '');
+  return match?.[1] ?? null;
+}
+
+export function argvOf(pid: number): string[] {
+  return (read(pid, 'cmdline') ?? '').split('\0').slice(0, -1);
+}
+
+/** Path of its cgroup v2 within the hierarchy, `/` when it is in none of its own. */
+export function cgroupPathOf(pid: number | 'self'): string | null {
+  return /^0::(.*)$/m.exec(read(pid, 'cgroup') ?? '')?.[1] ?? null;
+}
+
+/** Effective owner, or null when it is gone. */
+export function ownerOf(pid: number): number | null {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? null;
+}
+
+export function allPids(): number[] {
+  return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+}
+
+let boot: string | undefined;
+
+/** Changes with every boot of the kernel and only then. */
+export function bootId(): string {
+  boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  return boot;
+}
+
+function read(pid: number | 'self', name: string): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
+  } catch {
+    return null; // Gone, or not ours to look at: the caller cannot tell them apart and need not.
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * What single probe results add up to: thresholds with hysteresis, and the stall of the progress probe. product.md, "Starting"; contract.md, `probes`.
+ * Who wins: liveness and a stall twice as long as `stall` end the generation; a stall or the readiness threshold make it unready.
+ */
+import type { PoolSpec } from '../config/spec.ts';
+
+export interface Samples {
+  readonly started: boolean;
+  /** Results in a row of the same kind, and what they have established. */
+  readonly readinessRow: number;
+  readonly readinessOk: boolean | null;
+  readonly readinessGood: boolean;
+  readonly livenessFailures: number;
+  /** Monotonic time since when a busy engine's work counter has not moved, and that counter. */
+  readonly stalledSinceMs: number | null;
+  readonly counter: number | null;
+  readonly busy: boolean;
+  readonly stalled: boolean;
+  readonly message: string | null;
+}
+
+export const NO_SAMPLES: Samples = {
+  started: false,
+  readinessRow: 0,
+  readinessOk: null,
+  readinessGood: false,
+  livenessFailures: 0,
+  stalledSinceMs: null,
+  counter: null,
+  busy: false,
+  stalled: false,
+  message: null,
+};
+
+export interface ProbeResult {
+  readonly kind: 'startup' | 'readiness' | 'liveness' | 'progress';
+  readonly ok: boolean;
+  readonly message: string;
+  /** Of a progress probe that was answered. */
+  readonly busy?: number;
+  readonly counter?: number;
+}
+
+export type Health = 'starting' | 'ready' | 'unready' | 'unhealthy';
+
+type Probes = PoolSpec['probes'];
+
+/** The samples with one more result in them. */
+export function sampled(samples: Samples, probes: Probes, result: ProbeResult & { readonly nowMs: number }): Samples {
+  switch (result.kind) {
+    case 'startup':
+      if (result.ok) return samples.started ? samples : { ...samples, started: true };
+      return told(samples, result.message);
+    case 'readiness':
+      return readinessSampled(samples, probes, result);
+    case 'liveness':
+      return livenessSampled(samples, probes, result);
+    case 'progress':
+      return progressSampled(samples, probes, result);
+  }
+}
+
+/** What the samples say by now. `nowMs` matters for a stall only. */
+export function healthOf(samples: Samples, probes: Probes, nowMs: number): Health {
+  if (probes.startup !== null && !samples.started) return 'starting';
+  if (probes.liveness !== null && samples.livenessFailures >= probes.liveness.failureThreshold) return 'unhealthy';
+  const stallMs = probes.progress?.stallMs ?? Number.POSITIVE_INFINITY;
+  if (samples.stalled && samples.stalledSinceMs !== null && nowMs - samples.stalledSinceMs >= 2 * stallMs) return 'unhealthy';
+  if (samples.stalled) return 'unready';
+  return probes.readiness === null || samples.readinessGood ? 'ready' : 'unready';
+}
+
+function readinessSampled(samples: Samples, probes: Probes, result: ProbeResult): Samples {
+  if (probes.readiness === null) return samples;
+  const { successThreshold, failureThreshold } = probes.readiness;
+  const threshold = result.ok ? successThreshold : failureThreshold;
+  const row = samples.readinessOk === result.ok ? Math.min(threshold, samples.readinessRow + 1) : 1;
+  const established = row >= threshold;
+  // The same object where nothing has changed: then nothing is stored either.
+  if (samples.readinessOk === result.ok && samples.readinessRow === row && established && samples.readinessGood === result.ok) {
+    return result.ok ? samples : told(samples, result.message);
+  }
+  return {
+    ...samples,
+    readinessOk: result.ok,
+    readinessRow: row,
+    readinessGood: established ? result.ok : samples.readinessGood,
+    message: result.ok ? samples.message : result.message,
+  };
+}
+
+/** A busy engine that still gets work done may be too busy to answer: its liveness failures do not count (product.md, "lenient while busy"). */
+function livenessSampled(samples: Samples, probes: Probes, result: ProbeResult): Samples {
+  if (result.ok) return samples.livenessFailures === 0 ? samples : { ...samples, livenessFailures: 0 };
+  if (probes.progress !== null && samples.busy && !samples.stalled) return told(samples, result.message);
+  return { ...samples, livenessFailures: samples.livenessFailures + 1, message: result.message };
+}
+
+/** No answer is not a stall: it leaves everything as it was. */
+function progressSampled(samples: Samples, probes: Probes, result: ProbeResult & { readonly nowMs: number }): Samples {
+  if (probes.progress === null || !result.ok || result.busy === undefined || result.counter === undefined) return samples;
+  const busy = result.busy > 0;
+  const stuck = busy && samples.busy && samples.counter === result.counter;
+  const stalledSinceMs = stuck ? (samples.stalledSinceMs ?? result.nowMs) : busy ? result.nowMs : null;
+  const stalled = stuck && stalledSinceMs !== null && result.nowMs - stalledSinceMs >= probes.progress.stallMs;
+  return {
+    ...samples,
+    busy,
+    counter: result.counter,
+    stalledSinceMs,
+    stalled,
+    message: stalled ? `busy, but its work counter has stood at ${result.counter}` : samples.message,
+  };
+}
+
+function told(samples: Samples, message: string): Samples {
+  return samples.message === message ? samples : { ...samples, message };
+}
