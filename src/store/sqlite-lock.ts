@@ -1,0 +1,34 @@
+/**
+ * A lock on a file that the kernel lets go when its holder dies, however it dies. Node has no flock; SQLite's exclusive lock is a POSIX record
+ * lock on the file, which stays empty.
+ */
+import { DatabaseSync } from 'node:sqlite';
+import { isBusy } from './sqlite-errors.ts';
+
+export interface HeldFile {
+  release(): void;
+}
+
+/** What is held: a lock whose object nobody points at any more would go with the garbage. */
+const held = new Set<DatabaseSync>();
+
+/**
+ * Null when another process holds it and does not let go within `waitMs` (which blocks). Throws what SQLite throws where the file cannot be made.
+ * A lock is lost when this process opens and closes the file by other means: the record locks of POSIX belong to file and process.
+ */
+export function holdFile(file: string, waitMs: number): HeldFile | null {
+  const db = new DatabaseSync(file, { timeout: waitMs });
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    db.close();
+    if (isBusy(error)) return null;
+    throw error;
+  }
+  held.add(db);
+  return {
+    release() {
+      if (held.delete(db)) db.close();
+    },
+  };
+}
