@@ -1,0 +1,84 @@
+/** The daemon's own log: JSON lines on stdout, for people on a terminal. Each event is a line with the contract's names for its facts. */
+import type { LevelWithSilent, Logger } from 'pino';
+import { destination, pino } from 'pino';
+import { PinoPretty } from 'pino-pretty';
+import type { Bus } from './events/bus.ts';
+import type { Event, EventType, Fact } from './events/event.ts';
+
+export type Log = Logger;
+type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+export interface LogOptions {
+  readonly level: LevelWithSilent;
+  /** For people instead of programs; unset: on a terminal. */
+  readonly pretty?: boolean;
+}
+
+/** What waits for a reader of stdout that has stopped reading; beyond it lines are dropped, as nothing may stop the daemon. */
+const WAITING_BYTES = 1 << 20;
+
+export function createLog({ level, pretty = process.stdout.isTTY }: LogOptions): Log {
+  const base = null;
+  if (pretty)
+    return pino(
+      { level, base },
+      PinoPretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'event,cursor,pool,engine' }),
+    );
+  const stdout = destination({ dest: 1, sync: false, maxLength: WAITING_BYTES });
+  // The reader has gone: the daemon goes on without its log.
+  stdout.on('error', () => {});
+  return pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, stdout);
+}
+
+/** Writes a line for each event from now on; returns what ends it. */
+export function logEvents(bus: Pick<Bus, 'subscribe'>, log: Pick<Log, Level>): () => void {
+  return bus.subscribe((event) => log[levelOf(event)](fieldsOf(event), messageOf(event)));
+}
+
+/** Everything else is `info`. */
+const LEVELS: Partial<Readonly<Record<EventType, Level>>> = {
+  'daemon.starved': 'error',
+  'engine.unready': 'warn',
+  'engine.backoff': 'warn',
+  'engine.failed': 'error',
+  'engine.stuck': 'error',
+  'breaker.opened': 'error',
+  'restart.limited': 'warn',
+  'restart.storm': 'fatal',
+  'config.rejected': 'error',
+  'log.dropped': 'warn',
+};
+
+/** Facts that have another name in a line; all others keep theirs. */
+const NAMES: Readonly<Record<string, string>> = {
+  code: 'exitCode',
+  delayMs: 'backoffMs',
+  nextStartAt: 'nextRestartAt',
+  count: 'restartCount',
+  version: 'engineVersion',
+};
+
+function levelOf({ type, facts }: Event): Level {
+  if (type === 'engine.exited') return facts.failure === true ? 'warn' : 'info';
+  return LEVELS[type] ?? 'info';
+}
+
+function fieldsOf(event: Event): Readonly<Record<string, Fact | undefined>> {
+  const { type, cursor, pool, engine, generation, by, facts } = event;
+  const fields: Record<string, Fact | undefined> = { event: type, cursor, ...(pool === null ? {} : { pool }), engine, generation, by };
+  for (const [name, value] of Object.entries(facts)) {
+    // The message is the line's own.
+    if (name === 'message' || name in fields) continue;
+    if (name === 'uptimeMs' && typeof value === 'number') fields.uptimeSeconds = value / 1_000;
+    else fields[NAMES[name] ?? name] = value;
+  }
+  return fields;
+}
+
+function messageOf({ type, pool, engine, facts }: Event): string {
+  const subject = engine ?? pool ?? 'poold';
+  const what = type.slice(type.indexOf('.') + 1).replaceAll('_', ' ');
+  const said = [facts.message, facts.hint, facts.reason].find((fact) => typeof fact === 'string');
+  const noun = type.startsWith('engine.') || type.startsWith('daemon.') ? '' : `${type.slice(0, type.indexOf('.'))} `;
+  return `${subject}: ${noun}${type === 'pool.state' ? `${facts.oldState} -> ${facts.newState}` : what}${said === undefined ? '' : `: ${said}`}`;
+}
