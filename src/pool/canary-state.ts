@@ -1,0 +1,63 @@
+/** What time does to open breakers: the pool's opens when all its engines' are open, then each is tried by one start. product.md, "Pool breaker". */
+import type { EngineState } from '../engine/engine-state.ts';
+import type { Breaker } from '../policy/breaker.ts';
+import { waited } from '../policy/breaker.ts';
+import { ANY, breakerClosed, breakerNamed, canaryCandidates, missing, poolBreakerOpened, putBreaker } from './breakers-state.ts';
+import type { PoolState } from './pool-state.ts';
+import { startBegun } from './starts-state.ts';
+import type { Turn } from './turn.ts';
+import { emit, put } from './turn.ts';
+import { isWanted } from './wanted-state.ts';
+
+/** Lets time do its part: breakers that have waited long enough, canaries, and the pool's breaker when all its engines' are open. */
+export function breakersAdvanced(turn: Turn): void {
+  openedByEngines(turn);
+  halfOpened(turn, ANY);
+  if (turn.state.breaker.is === 'closed') {
+    for (const name of Object.keys(turn.state.classes)) halfOpened(turn, name);
+    for (const engine of turn.state.engines) trialDue(turn, engine);
+  }
+}
+
+function openedByEngines(turn: Turn): void {
+  const { state } = turn;
+  if (state.breaker.is !== 'closed') return;
+  const wanted = state.engines.filter((engine) => isWanted(state, engine));
+  if (wanted.length < state.replicas.count - heldCount(state)) return;
+  const open = wanted.filter(({ breaker }) => breaker.is === 'open');
+  const failed = wanted.filter(({ phase, breaker }) => phase.is === 'failed' && breaker.is !== 'open');
+  if (open.length > 0 && open.length + failed.length === wanted.length) poolBreakerOpened(turn, 'engines');
+}
+
+function heldCount(state: PoolState): number {
+  return state.engines.filter((engine) => engine.held !== null && engine.replica < state.replicas.count).length;
+}
+
+function halfOpened(turn: Turn, name: string): void {
+  const breaker = waited(breakerNamed(turn, name), turn.env.nowMs);
+  if (breaker.is !== 'half_open') return;
+  // A class waits for its turn: one canary at a time.
+  if (turn.state.canary !== null) return;
+  if (missing(turn.state, name).length === 0) {
+    breakerClosed(turn, name);
+    return;
+  }
+  if (breakerNamed(turn, name).is === 'open') {
+    putBreaker(turn, name, breaker);
+    emit(turn, 'breaker.half_opened', { class: name });
+  }
+  const [chosen] = canaryCandidates(turn.state, name, turn.env.nowMs);
+  if (chosen === undefined) return;
+  const half: Breaker = chosen.breaker.is === 'open' ? { is: 'half_open', openForMs: chosen.breaker.openForMs } : chosen.breaker;
+  const canary = startBegun(turn, { ...chosen, breaker: half }, 'canary');
+  turn.state = { ...turn.state, canary: { of: name, replica: canary.replica, generation: canary.generation } };
+}
+
+/** An engine's own breaker has waited long enough: one try is due now, whatever back-off and limiter say. */
+function trialDue(turn: Turn, engine: EngineState): void {
+  if (engine.phase.is !== 'backoff') return;
+  const breaker = waited(engine.breaker, turn.env.nowMs);
+  if (breaker === engine.breaker || breaker.is !== 'half_open') return;
+  const half = put(turn, { ...engine, breaker, phase: { ...engine.phase, cause: 'trial', dueMs: turn.env.nowMs } });
+  emit(turn, 'breaker.half_opened', { class: ANY }, half);
+}

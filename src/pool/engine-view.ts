@@ -1,0 +1,142 @@
+/** Why an engine is as it is, in a word and in one sentence with the numbers and what ends it. A question. */
+import type { EngineState } from '../engine/engine-state.ts';
+import { livePhase } from '../engine/engine-state.ts';
+import { engineId } from '../engine/identity.ts';
+import { isCanary } from './breakers-state.ts';
+import { span } from './end-message.ts';
+import type { Gate } from './gates-state.ts';
+import { startGate } from './gates-state.ts';
+import type { PoolState } from './pool-state.ts';
+import { limitOf } from './restarts-state.ts';
+import { specOf, stamp } from './turn.ts';
+import { isWanted } from './wanted-state.ts';
+
+export interface Reason {
+  readonly reason: string | null;
+  readonly message: string | null;
+  /** Monotonic time of the start that is due, or null when no clock tells. */
+  readonly nextStartMs: number | null;
+}
+
+export function engineReason(state: PoolState, engine: EngineState, now: { readonly nowMs: number }): Reason {
+  const { phase } = engine;
+  switch (phase.is) {
+    case 'idle':
+      return { ...idleReason(state, engine), nextStartMs: null };
+    case 'ended':
+      return {
+        reason: 'clean',
+        message: 'ended by itself with exit code 0 and is left so; poolctl start starts it again',
+        nextStartMs: null,
+      };
+    case 'failed':
+      return { reason: lastClass(engine), message: `${lastMessage(engine)}; none is started any more (restart: never)`, nextStartMs: null };
+    case 'backoff':
+      return backoffReason(state, engine, now.nowMs);
+    case 'ready':
+      return { reason: null, message: null, nextStartMs: null };
+    default:
+      return { ...liveReason(state, engine, now.nowMs), nextStartMs: null };
+  }
+}
+
+function idleReason(state: PoolState, engine: EngineState): Omit<Reason, 'nextStartMs'> {
+  if (engine.held !== null)
+    return {
+      reason: 'stopped_by_hand',
+      message: `stopped by ${engine.held.by} at ${stamp(engine.held.atMs)}${because(engine.held.reason)}`,
+    };
+  return isWanted(state, engine)
+    ? { reason: null, message: null }
+    : { reason: 'not_wanted', message: 'its pool is stopped or has fewer replicas' };
+}
+
+function backoffReason(state: PoolState, engine: EngineState, nowMs: number): Reason {
+  const gate = startGate(state, engine, nowMs);
+  const nextStartMs = gate.is === 'held' ? (Number.isFinite(gate.untilMs) ? gate.untilMs : null) : nowMs;
+  const when = nextStartMs === null ? 'no start is due' : `next start in ${span(nextStartMs - nowMs)}`;
+  const failed = engine.row > 1 ? `failed ${engine.row} times in a row, last: ${lastMessage(engine)}` : lastMessage(engine);
+  if (gate.is === 'free') return { reason: 'backoff', message: `${failed}; ${when}`, nextStartMs };
+  return { reason: reasonOf(engine, gate), message: `${failed}; ${when}: ${held(state, gate)}`, nextStartMs };
+}
+
+function reasonOf(engine: EngineState, gate: Extract<Gate, { is: 'held' }>): string {
+  if (gate.by !== 'backoff' || engine.phase.is !== 'backoff') return gate.by;
+  return engine.phase.why === 'failure' ? 'backoff' : lastClass(engine);
+}
+
+function held(state: PoolState, gate: Extract<Gate, { is: 'held' }>): string {
+  switch (gate.by) {
+    case 'backoff':
+      return 'back-off';
+    case 'restart_limit': {
+      const { count, windowMs } = limitOf(state);
+      return `the pool has had its ${count} restarts in ${span(windowMs)}`;
+    }
+    case 'breaker_open': {
+      const whose =
+        gate.which === 'engine' ? 'its own breaker' : gate.which === 'any' ? "the pool's breaker" : `the breaker of class ${gate.which}`;
+      const canary = state.canary === null ? '' : `, and ${state.name}/${state.canary.replica} is tried first`;
+      return Number.isFinite(gate.untilMs) ? `${whose} is open` : `${whose} is half open${canary}`;
+    }
+  }
+}
+
+const STEPS = {
+  preparing: 'prepare is running',
+  preflight: 'the preflight checks are running',
+  queued: 'waiting for a place to spawn',
+  spawning: 'being spawned',
+  probing: 'waiting until it is ready',
+} as const;
+
+function liveReason(state: PoolState, engine: EngineState, nowMs: number): Omit<Reason, 'nextStartMs'> {
+  const live = livePhase(engine);
+  if (live === null) return { reason: null, message: null };
+  const { run } = live;
+  const spec = specOf(state, run.specId);
+  const last = run.samples.message === null ? '' : `; last probe: ${run.samples.message}`;
+  switch (live.is) {
+    case 'starting': {
+      const left = run.spawnedMs === null ? '' : `, ${span(Math.max(0, run.spawnedMs + spec.startTimeoutMs - nowMs))} left`;
+      const canary = isCanary(state, engine) ? ' (the one try of an open breaker)' : '';
+      return { reason: live.step, message: `${STEPS[live.step]}${left}${canary}${last}` };
+    }
+    case 'unready':
+      return { reason: live.why, message: live.why === 'stalled' ? `stalled: ${run.samples.message}` : `its readiness probe fails${last}` };
+    case 'stopping': {
+      const left =
+        live.stuckAtMs === null ? `KILL in ${span(Math.max(0, live.killAtMs - nowMs))}` : 'killed, waiting for its processes to be gone';
+      return { reason: run.endReason ?? 'exited', message: left };
+    }
+    case 'stuck':
+      return live.why === 'unkillable'
+        ? {
+            reason: live.why,
+            message: 'killed and still there: its port and devices stay reserved until it is gone or poolctl reset --forget',
+          }
+        : {
+            reason: live.why,
+            message: 'a process under its name cannot be proved to be ours: nothing is signalled; poolctl reset --forget lets go of it',
+          };
+    case 'ready':
+      return { reason: null, message: null };
+  }
+}
+
+function lastClass(engine: EngineState): string {
+  return engine.lastExit?.class ?? 'unknown';
+}
+
+function lastMessage(engine: EngineState): string {
+  return engine.lastExit?.message ?? 'not started yet';
+}
+
+function because(reason: string | null): string {
+  return reason === null ? '' : `: ${reason}`;
+}
+
+/** `chat/0` */
+export function idIn(state: PoolState, engine: EngineState): string {
+  return engineId({ pool: state.name, replica: engine.replica });
+}

@@ -1,0 +1,216 @@
+/** All pools of the host, as the API sees them. Owns the pools, knows no rule of theirs. */
+import { randomBytes } from 'node:crypto';
+import type { Clock, Timer } from '../clock.ts';
+import { isLive, livePhase } from '../engine/engine-state.ts';
+import { PooldError } from '../errors.ts';
+import type { Event, Happening } from '../events/event.ts';
+import type { Store } from '../store/store.ts';
+import type { Actor, HistoryEntry, Host, LogLine, LogQuery, PoolCommand } from './host.ts';
+import { operationShown } from './operation-state.ts';
+import type { Pool } from './pool.ts';
+import type { PoolState } from './pool-state.ts';
+import type { Seen } from './pool-view.ts';
+import { poolStatus } from './pool-view.ts';
+import { explanations } from './reason-view.ts';
+import { refusal } from './refusal-state.ts';
+import type { Room } from './room.ts';
+import type { EngineStatus, Explanation, Operation, PoolStatus } from './status.ts';
+import { currentSpec } from './turn.ts';
+
+/** How often every engine's identity is looked at although its end is also told by event. product.md, "Supervision". */
+const CHECK_PERIOD_MS = 5_000;
+
+export interface PoolsParts {
+  readonly version: string;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly room: Room;
+  readonly pools: readonly Pool[];
+  /** Calls `told` with each event from now on until the answer is called. */
+  readonly subscribe: (told: (event: Event) => void) => () => void;
+  readonly publish: (happening: Happening) => void;
+  /** Engines of somebody else that are shown with a pool. */
+  readonly external: (pool: string) => readonly EngineStatus[];
+  /** Ends the process when everything is done. */
+  readonly exit: (engines: 'stop' | 'keep', actor: Actor) => void;
+}
+
+export class Pools implements Host {
+  readonly version: string;
+  readonly #parts: PoolsParts;
+  readonly #pools: Map<string, Pool>;
+  #listening = false;
+  #check: Timer | null = null;
+
+  constructor(parts: PoolsParts) {
+    this.version = parts.version;
+    this.#parts = parts;
+    this.#pools = new Map(parts.pools.map((pool) => [pool.state.name, pool]));
+    this.#checkSoon();
+  }
+
+  /** Everything is adopted and the listeners are open. */
+  listening(): void {
+    this.#listening = true;
+  }
+
+  pool(name: string): PoolStatus {
+    return poolStatus(this.#of(name).state, this.#seen(name));
+  }
+
+  pools(): PoolStatus[] {
+    return [...this.#pools.keys()].toSorted().map((name) => this.pool(name));
+  }
+
+  act(name: string, command: PoolCommand, actor: Actor): Operation {
+    const pool = this.#of(name);
+    const refused = refusal(pool.state, command, this.#parts.clock.nowMs());
+    if (refused !== null) throw refused;
+    const operationId = `op-${randomBytes(6).toString('hex')}`;
+    pool.post({ type: 'command', command, operationId, stamp: this.#stamp(actor) });
+    return this.operation(operationId);
+  }
+
+  operations(name: string | null): Operation[] {
+    const pools = name === null ? [...this.#pools.values()] : [this.#of(name)];
+    return [...pools.flatMap(({ state }) => activeOf(state)), ...this.#parts.store.operations(name)];
+  }
+
+  operation(id: string): Operation {
+    for (const { state } of this.#pools.values()) {
+      const active = activeOf(state).find((operation) => operation.id === id);
+      if (active !== undefined) return active;
+    }
+    const ended = this.#parts.store.operation(id);
+    if (ended === null)
+      throw new PooldError('operation_not_found', `cannot find the operation ${id}: it does not exist, or is too old to be kept`);
+    return ended;
+  }
+
+  async operationEnded(id: string, waitMs: number): Promise<Operation> {
+    const { clock, subscribe } = this.#parts;
+    if (this.operation(id).endedAt !== null || waitMs <= 0) return this.operation(id);
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        unsubscribe();
+        resolve();
+      };
+      const timer = clock.after(waitMs, done);
+      const unsubscribe = subscribe((event) => {
+        if (event.type === 'operation.finished' && event.facts.operation === id) done();
+      });
+    });
+    return this.operation(id);
+  }
+
+  cancel(id: string, actor: Actor): Operation {
+    const { kind, pool, endedAt } = this.operation(id);
+    if (endedAt !== null) throw new PooldError('conflict', `cannot cancel ${id}: it is over`, { pool });
+    if (kind !== 'restart')
+      throw new PooldError('conflict', `cannot cancel ${id}: a ${kind} is done when it is asked; ask for the contrary`, { pool });
+    this.#of(pool).post({ type: 'cancel', operationId: id, stamp: this.#stamp(actor) });
+    return this.operation(id);
+  }
+
+  explain(name: string, replica: number | null): Explanation[] {
+    const { state } = this.#of(name);
+    if (replica !== null) this.#known(state, replica);
+    return explanations(state, replica, { nowMs: this.#parts.clock.nowMs() });
+  }
+
+  history(
+    name: string,
+    query: { readonly replica: number | null; readonly sinceMs: number | null; readonly limit: number },
+  ): readonly HistoryEntry[] {
+    return this.#parts.store.history({ pool: this.#of(name).state.name, ...query });
+  }
+
+  logs(name: string, replica: number, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> {
+    const { state } = this.#of(name);
+    this.#known(state, replica);
+    return this.#parts.room.logs({ pool: name, replica, spec: currentSpec(state) }, query, signal);
+  }
+
+  notReady(names: readonly string[]): string | null {
+    if (!this.#listening) return 'the daemon is still taking up its engines';
+    const missing = names.map((name) => this.pool(name)).find((status) => !status.ready);
+    return missing === undefined ? null : `${missing.pool} is ${missing.state}: ${missing.message ?? 'no engine is ready'}`;
+  }
+
+  shutdown(engines: 'stop' | 'keep', actor: Actor): void {
+    this.#parts.exit(engines, actor);
+  }
+
+  /** Tells every pool to stop its engines; resolves when none lives, or after `waitMs` with the ids of those that are left. */
+  async stopAll(waitMs: number): Promise<string[]> {
+    const { clock, subscribe } = this.#parts;
+    const left = (): string[] =>
+      [...this.#pools.values()].flatMap(({ state }) => state.engines.filter(isLive).map((engine) => `${state.name}/${engine.replica}`));
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(waitMs, () => finish());
+      const unsubscribe = subscribe(() => {
+        if (left().length === 0) finish();
+      });
+      const finish = (): void => {
+        timer.cancel();
+        unsubscribe();
+        resolve();
+      };
+      for (const pool of this.#pools.values()) pool.post({ type: 'shutdown' });
+      if (left().length === 0) finish();
+    });
+    return left();
+  }
+
+  /** From here on whatever happens is the next daemon's business. */
+  close(): void {
+    this.#check?.cancel();
+    for (const pool of this.#pools.values()) pool.close();
+  }
+
+  #of(name: string): Pool {
+    const pool = this.#pools.get(name);
+    if (pool !== undefined) return pool;
+    const known = [...this.#pools.keys()].toSorted();
+    const says = known.length === 0 ? 'there are none' : `there are ${known.slice(0, 10).join(', ')}${known.length > 10 ? ' …' : ''}`;
+    throw new PooldError('pool_not_found', `cannot find the pool ${name}: ${says}`, { pool: name });
+  }
+
+  #known(state: PoolState, replica: number): void {
+    if (state.engines.some((engine) => engine.replica === replica) || replica < state.replicas.count) return;
+    throw new PooldError(
+      'engine_not_found',
+      `cannot find ${state.name}/${replica}: the pool has ${state.replicas.count} replicas, counted from 0`,
+      { pool: state.name },
+    );
+  }
+
+  #seen(name: string): Seen {
+    const { clock, room, external } = this.#parts;
+    return { nowMs: clock.nowMs(), wallMs: clock.wallMs(), containment: room.containment, external: external(name) };
+  }
+
+  #stamp(actor: Actor): { by: string; atMs: number; reason: string | null } {
+    return { by: actor.claimed ? `${actor.by} (claimed)` : actor.by, atMs: this.#parts.clock.wallMs(), reason: actor.reason };
+  }
+
+  #checkSoon(): void {
+    this.#check = this.#parts.clock.after(CHECK_PERIOD_MS, () => {
+      for (const pool of this.#pools.values()) this.#checkPool(pool);
+      this.#checkSoon();
+    });
+  }
+
+  #checkPool({ state }: Pool): void {
+    for (const engine of state.engines) {
+      const run = livePhase(engine)?.run;
+      if (run === undefined || run.identity === null || run.exit !== null) continue;
+      this.#parts.room.check({ pool: state.name, replica: engine.replica, generation: engine.generation });
+    }
+  }
+}
+
+function activeOf(state: PoolState): Operation[] {
+  return state.operations.map((operation) => operationShown(state.name, operation, null));
+}

@@ -1,0 +1,113 @@
+/** Why a pool is as it is: one word, one sentence; and `explain`, which tells every rule that has a say. Questions only. */
+import { isLive } from '../engine/engine-state.ts';
+import { countInWindow } from '../policy/restart-limiter.ts';
+import { ANY, missing } from './breakers-state.ts';
+import { span } from './end-message.ts';
+import { engineReason, idIn } from './engine-view.ts';
+import type { PoolState } from './pool-state.ts';
+import { limitOf, stormSpecOf } from './restarts-state.ts';
+import type { Explanation } from './status.ts';
+import { currentSpec, stamp } from './turn.ts';
+import { wantedReplicas } from './wanted-state.ts';
+
+interface Now {
+  readonly nowMs: number;
+}
+
+export function poolReason(state: PoolState, now: Now): { readonly reason: string | null; readonly message: string | null } {
+  if (state.shuttingDown) return { reason: 'shutting_down', message: 'the daemon is stopping' };
+  if (state.wanted.state === 'stopped') {
+    const { override } = state.wanted;
+    if (override === null) return { reason: 'autostart_off', message: `autostart is off; poolctl start ${state.name} starts it` };
+    return {
+      reason: 'stopped_by_hand',
+      message: `stopped by ${override.by} at ${stamp(override.atMs)}${override.reason === null ? '' : `: ${override.reason}`}`,
+    };
+  }
+  const open = breakerSays(state, now);
+  if (open !== null) return { reason: 'breaker_open', message: open };
+  const wanted = wantedReplicas(state);
+  const notReady = state.engines.filter((engine) => wanted.includes(engine.replica) && engine.phase.is !== 'ready');
+  const [first] = notReady.toSorted((one, other) => Number(isLive(one)) - Number(isLive(other)) || one.replica - other.replica);
+  if (first === undefined) return { reason: null, message: null };
+  const why = engineReason(state, first, now);
+  return {
+    reason: why.reason,
+    message: `${wanted.length - notReady.length} of ${wanted.length} ready; ${idIn(state, first)}: ${why.message ?? first.phase.is}`,
+  };
+}
+
+/** Every rule that holds something back or has counted something, with its numbers. */
+export function explanations(state: PoolState, replica: number | null, now: Now): Explanation[] {
+  const engines = state.engines.filter((engine) => replica === null || engine.replica === replica);
+  const lines = engines.flatMap((engine): Explanation[] => {
+    const why = engineReason(state, engine, now);
+    const subject = idIn(state, engine);
+    const { failureThreshold } = currentSpec(state).breaker;
+    return [
+      {
+        subject,
+        rule: 'state',
+        says: `${engine.phase.is}, generation ${engine.generation}${why.message === null ? '' : `: ${why.message}`}`,
+      },
+      { subject, rule: 'backoff', says: `${engine.backoffRow} failures in a row for the delay` },
+      { subject, rule: 'breaker', says: `${engine.breaker.is}; ${engine.row} of ${failureThreshold} failures that open it` },
+      ...(engine.lastExit === null
+        ? []
+        : [{ subject, rule: 'lastExit', says: `${engine.lastExit.class} at ${engine.lastExit.at}: ${engine.lastExit.message}` }]),
+    ];
+  });
+  return replica === null ? [...poolExplanations(state, now), ...lines] : lines;
+}
+
+function poolExplanations(state: PoolState, now: Now): Explanation[] {
+  const subject = state.name;
+  const limit = limitOf(state);
+  const storm = stormSpecOf(state);
+  const { override } = state.replicas;
+  const wanted = `${wantedReplicas(state).length} of ${state.replicas.count} engines wanted${override === null ? '' : ` (scaled by ${override.by}; the file says ${currentSpec(state).replicas})`}`;
+  return [
+    {
+      subject,
+      rule: 'wanted',
+      says: `${state.wanted.state}: ${wanted}${state.orphaned ? '; the pool is gone from the file and runs on by its last spec' : ''}`,
+    },
+    { subject, rule: 'breaker', says: breakerSays(state, now) ?? 'closed' },
+    {
+      subject,
+      rule: 'limiter',
+      says: `${countInWindow(state.restarts, limit, now.nowMs)} of ${limit.count} restarts in the last ${span(limit.windowMs)}`,
+    },
+    {
+      subject,
+      rule: 'storm',
+      says: `${stormCount(state, storm.windowMs, now)} of ${storm.count} restarts in ${span(storm.windowMs)} that would open the breaker`,
+    },
+  ];
+}
+
+function stormCount(state: PoolState, windowMs: number, now: Now): number {
+  return state.storm.filter(({ atMs }) => atMs > now.nowMs - windowMs).length;
+}
+
+function breakerSays(state: PoolState, now: Now): string | null {
+  const named: [string, PoolState['breaker'], string][] = [
+    ['the breaker', state.breaker, ANY],
+    ...Object.entries(state.classes).map(([name, { breaker }]): [string, PoolState['breaker'], string] => [
+      `the breaker of class ${name}`,
+      breaker,
+      name,
+    ]),
+  ];
+  for (const [whose, breaker, name] of named) {
+    const { length } = missing(state, name);
+    const hint = `poolctl retry ${state.name} tries one now, poolctl reset ${state.name} closes it`;
+    if (breaker.is === 'open')
+      return `${whose} is open for another ${span(Math.max(0, breaker.untilMs - now.nowMs))}, ${length} waiting; ${hint}`;
+    if (breaker.is === 'half_open') {
+      const canary = state.canary?.of === name ? `${state.name}/${state.canary.replica} is being tried` : 'the next try is due';
+      return `${whose} is half open: ${canary}; ${hint}`;
+    }
+  }
+  return null;
+}

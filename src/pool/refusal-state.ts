@@ -1,0 +1,113 @@
+/** Which commands are refused before anything is changed, and with what words. A question: it changes nothing. */
+import { isLive } from '../engine/engine-state.ts';
+import { PooldError } from '../errors.ts';
+import { subjectOf } from './command-state.ts';
+import { span } from './end-message.ts';
+import type { PoolCommand } from './host.ts';
+import type { PoolState } from './pool-state.ts';
+import { currentSpec } from './turn.ts';
+import { isWanted } from './wanted-state.ts';
+
+/** Replicas of a pool at most: what a host of today can hold, and what a typing error must not exceed. */
+const REPLICAS_MAX = 1_000;
+
+const SIGNAL = /^SIG[A-Z0-9+]{2,12}$/;
+
+/** The refusal of a command, or null when it may go on. */
+export function refusal(state: PoolState, command: PoolCommand, nowMs: number): PooldError | null {
+  const { name: pool } = state;
+  if (state.shuttingDown) return new PooldError('shutting_down', `cannot ${command.do} ${pool}: the daemon is stopping`, { pool });
+  if ('replica' in command && command.replica !== null) {
+    if (!knows(state, command.replica)) {
+      const message = `cannot ${command.do} ${subjectOf(state, command.replica)}: the pool has ${state.replicas.count} replicas, counted from 0`;
+      return new PooldError('engine_not_found', message, { pool });
+    }
+  }
+  switch (command.do) {
+    case 'start':
+    case 'restart':
+      return stoppedRestart(state, command) ?? breakerRefusal(state, command, nowMs);
+    case 'retry':
+      return retryRefusal(state, command.replica);
+    case 'scale':
+      return scaleRefusal(state, command.replicas);
+    case 'signal':
+      return signalRefusal(state, command);
+    case 'reset':
+      return resetRefusal(state, command.class);
+    case 'stop':
+      return null;
+  }
+}
+
+function knows(state: PoolState, replica: number): boolean {
+  return replica < state.replicas.count || state.engines.some((engine) => engine.replica === replica && isLive(engine));
+}
+
+function stoppedRestart(state: PoolState, command: Extract<PoolCommand, { do: 'start' | 'restart' }>): PooldError | null {
+  if (command.do === 'start' || state.wanted.state === 'running') return null;
+  return new PooldError('pool_stopped', `cannot restart ${state.name}: it is stopped; say poolctl start ${state.name}`, {
+    pool: state.name,
+  });
+}
+
+/** A person's start does not pass an open breaker: refused where nothing of it could be started. */
+function breakerRefusal(state: PoolState, command: Extract<PoolCommand, { do: 'start' | 'restart' }>, nowMs: number): PooldError | null {
+  const targets = state.engines.filter((engine) => command.replica === null || engine.replica === command.replica);
+  const whole = state.breaker.is !== 'closed' && targets.some((engine) => !isLive(engine)) && !targets.some(isLive);
+  const shut = targets.filter((engine) => !isLive(engine) && engine.breaker.is !== 'closed');
+  const all =
+    targets.length > 0 && shut.length === targets.length && targets.length >= (command.replica === null ? state.replicas.count : 1);
+  if (!whole && !all) return null;
+  const breaker = state.breaker.is !== 'closed' ? state.breaker : shut[0]?.breaker;
+  const leftMs = breaker?.is === 'open' ? Math.max(0, breaker.untilMs - nowMs) : null;
+  const until = leftMs === null ? 'one start is being tried' : `it is open for another ${span(leftMs)}`;
+  const subject = subjectOf(state, command.replica);
+  return new PooldError(
+    'breaker_open',
+    `cannot ${command.do} ${subject}: the breaker holds it back, ${until}; poolctl retry ${subject} tries once now`,
+    {
+      pool: state.name,
+      reason: 'breaker_open',
+      ...(leftMs === null ? {} : { retryAfterMs: Math.ceil(leftMs) }),
+    },
+  );
+}
+
+function retryRefusal(state: PoolState, replica: number | null): PooldError | null {
+  const targets = state.engines.filter((engine) => replica === null || engine.replica === replica);
+  if (state.wanted.state === 'running' && (replica === null || targets.every((engine) => isWanted(state, engine)))) return null;
+  const subject = subjectOf(state, replica);
+  return new PooldError('pool_stopped', `cannot retry ${subject}: it is stopped; say poolctl start ${subject}`, { pool: state.name });
+}
+
+function scaleRefusal(state: PoolState, replicas: number): PooldError | null {
+  const { engine } = currentSpec(state);
+  const cannot = (why: string): PooldError =>
+    new PooldError('invalid_request', `cannot scale ${state.name} to ${replicas}: ${why}`, { pool: state.name });
+  if (!Number.isInteger(replicas) || replicas < 0 || replicas > REPLICAS_MAX)
+    return cannot(`a whole number from 0 to ${REPLICAS_MAX} is needed`);
+  if (engine.devices !== null && replicas > engine.devices.length) return cannot(`it has devices for ${engine.devices.length}`);
+  if (typeof engine.port === 'number' && replicas > 1) return cannot(`its port is fixed to ${engine.port}`);
+  if (Array.isArray(engine.port) && replicas > engine.port[1] - engine.port[0] + 1)
+    return cannot(`it has ports ${engine.port[0]} to ${engine.port[1]}`);
+  return null;
+}
+
+function signalRefusal(state: PoolState, command: Extract<PoolCommand, { do: 'signal' }>): PooldError | null {
+  const subject = subjectOf(state, command.replica);
+  if (!SIGNAL.test(command.signal))
+    return new PooldError('invalid_request', `cannot signal ${subject}: ${command.signal} is no signal name like SIGUSR1`, {
+      pool: state.name,
+    });
+  const engine = state.engines.find((other) => other.replica === command.replica);
+  const pid = engine !== undefined && 'run' in engine.phase ? engine.phase.run.identity : null;
+  return pid === null ? new PooldError('conflict', `cannot signal ${subject}: it has no process`, { pool: state.name }) : null;
+}
+
+function resetRefusal(state: PoolState, name: string | null): PooldError | null {
+  if (name === null || name in currentSpec(state).breaker.classes) return null;
+  const known = Object.keys(currentSpec(state).breaker.classes);
+  const says = known.length === 0 ? 'no class has a breaker of its own' : `there are ${known.join(', ')}`;
+  return new PooldError('invalid_request', `cannot reset the breaker ${name} of ${state.name}: ${says}`, { pool: state.name });
+}

@@ -1,0 +1,98 @@
+/** The start of the daemon: stored pools and the file's word become pools at work. ORDER: find what lives, take it in, then let the file decide. */
+import { createHash } from 'node:crypto';
+import type { PoolSpec } from '../config/spec.ts';
+import type { EngineState } from '../engine/engine-state.ts';
+import { livePhase } from '../engine/engine-state.ts';
+import type { EngineRef, Identity } from '../engine/identity.ts';
+import type { Stored } from '../store/store.ts';
+import { livingOf, orderOf } from './effect-runner.ts';
+import type { PoolParts, StoredPool } from './pool.ts';
+import { Pool } from './pool.ts';
+import type { PoolState } from './pool-state.ts';
+import { newPool, restored } from './pool-state.ts';
+import type { Found, Order } from './room.ts';
+
+export interface Restored {
+  readonly pools: readonly Pool[];
+  /** Engines that went on without a daemon, and those that ended meanwhile. */
+  readonly adopted: number;
+  readonly ended: number;
+}
+
+/** Which spec it is: the same text has the same id, over daemon restarts too. */
+export function specIdOf(spec: PoolSpec): string {
+  return createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 16);
+}
+
+export async function restorePools(parts: PoolParts, stored: Stored, specs: readonly PoolSpec[]): Promise<Restored> {
+  const known = storedPools(stored);
+  const candidates = known.flatMap(({ state }) => candidatesOf(state));
+  const found = await parts.room.find(candidates.filter(({ spawned }) => spawned));
+  const answers = found[Symbol.iterator]();
+  const byPool = new Map(known.map(({ bootId, state }) => [state.name, poolOf(parts, bootId, state)]));
+  for (const candidate of candidates) {
+    const what: Found = candidate.spawned ? (answers.next().value ?? { is: 'unproven' }) : { is: 'neverStarted' };
+    const pool = byPool.get(candidate.order.ref.pool);
+    if (pool !== undefined) takeIn(parts, pool, { ref: candidate.order.ref, what });
+  }
+  for (const spec of specs.filter(({ name }) => !byPool.has(name))) {
+    byPool.set(spec.name, new Pool(parts, restored(newPool({ spec, specId: specIdOf(spec), nowMs: parts.clock.nowMs() })), null));
+  }
+  // All are found before the first is told to go on: ports and devices of the living are reserved by then.
+  const inFile = new Map(specs.map((spec) => [spec.name, spec]));
+  for (const pool of byPool.values()) {
+    const spec = inFile.get(pool.state.name) ?? null;
+    pool.post({ type: 'configured', spec, specId: spec === null ? pool.state.specId : specIdOf(spec) });
+  }
+  const count = (is: Found['is']): number => found.filter((what) => what.is === is).length;
+  return { pools: [...byPool.values()], adopted: count('alive'), ended: count('ended') };
+}
+
+function poolOf(parts: PoolParts, bootId: string, state: PoolState): Pool {
+  const pool = new Pool(parts, restored(state), state);
+  if (bootId !== parts.bootId) pool.post({ type: 'rebooted' });
+  return pool;
+}
+
+function storedPools(stored: Stored): { readonly bootId: string; readonly state: PoolState }[] {
+  return stored.pools.map(({ pool, state }) => {
+    const { bootId, state: rest } = JSON.parse(state) as StoredPool;
+    const engines = stored.engines.filter((row) => row.pool === pool).map((row) => JSON.parse(row.state) as EngineState);
+    return { bootId, state: { ...rest, engines: engines.toSorted((one, other) => one.replica - other.replica) } };
+  });
+}
+
+interface Candidate {
+  readonly order: Order;
+  readonly identity: Identity | null;
+  /** Its intent was stored, so there may be a process. */
+  readonly spawned: boolean;
+}
+
+function candidatesOf(state: PoolState): Candidate[] {
+  return state.engines.flatMap((engine) => {
+    const live = livePhase(engine);
+    const order = orderOf(state, { pool: state.name, replica: engine.replica, generation: engine.generation });
+    if (live === null || order === null) return [];
+    const unspawned = live.is === 'starting' && live.step !== 'spawning' && live.step !== 'probing';
+    return [{ order, identity: live.run.identity, spawned: !unspawned }];
+  });
+}
+
+function takeIn(parts: PoolParts, pool: Pool, { ref, what }: { readonly ref: EngineRef; readonly what: Found }): void {
+  const about = { replica: ref.replica, generation: ref.generation };
+  switch (what.is) {
+    case 'alive': {
+      pool.post({ type: 'adopted', ...about, identity: what.identity });
+      const living = livingOf(pool.state, ref);
+      if (living !== null) parts.room.watchEnd(living, (exit) => pool.post({ type: 'exited', ...about, exit }));
+      return;
+    }
+    case 'ended':
+      return pool.post({ type: 'endedMeanwhile', ...about, identity: what.identity, exit: what.exit });
+    case 'neverStarted':
+      return pool.post({ type: 'neverStarted', ...about });
+    case 'unproven':
+      return pool.post({ type: 'unproven', ...about });
+  }
+}

@@ -1,0 +1,37 @@
+/** `restart`: one engine after the other is stopped and started; the next one's turn comes when the new generation is ready. */
+import { isLive } from '../engine/engine-state.ts';
+import { stopTold } from './endings-state.ts';
+import { ended, startVerdict } from './operation-state.ts';
+import { startBegun } from './starts-state.ts';
+import type { Turn } from './turn.ts';
+import { engineAt } from './turn.ts';
+import { isWanted } from './wanted-state.ts';
+
+export function rollingAdvanced(turn: Turn): void {
+  for (;;) {
+    const { rolling } = turn.state;
+    if (rolling === null) return;
+    if (rolling.current !== null && startVerdict(turn, { replica: rolling.current.replica, after: rolling.current.old }).is !== 'succeeded')
+      return;
+    const [replica, ...replicas] = rolling.replicas;
+    if (replica === undefined) {
+      finished(turn, rolling.operationId);
+      return;
+    }
+    const engine = engineAt(turn, replica);
+    // A replica that was stopped or scaled away since is not the restart's any more.
+    if (!isWanted(turn.state, engine)) {
+      turn.state = { ...turn.state, rolling: { ...rolling, replicas, current: null } };
+      continue;
+    }
+    turn.state = { ...turn.state, rolling: { ...rolling, replicas, current: { replica, old: engine.generation } } };
+    if (isLive(engine)) stopTold(turn, engine, 'requested');
+    else startBegun(turn, engine, 'manual');
+  }
+}
+
+function finished(turn: Turn, operationId: string): void {
+  const operation = turn.state.operations.find(({ id }) => id === operationId);
+  if (operation === undefined) turn.state = { ...turn.state, rolling: null };
+  else ended(turn, operation, { is: 'succeeded', outcome: 'restarted' });
+}

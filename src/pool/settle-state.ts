@@ -1,0 +1,137 @@
+/**
+ * What is due by now, after any event: timers, engines that are not wanted, breakers, a rolling restart, starts. The order is the order of the
+ * deciders in product.md: what a person or the shutdown ends goes first, then the breakers, then limiter, back-off and the wanted replicas.
+ */
+import type { PoolSpec } from '../config/spec.ts';
+import type { EngineState } from '../engine/engine-state.ts';
+import { livePhase } from '../engine/engine-state.ts';
+import type { Health } from '../engine/samples-state.ts';
+import { breakersAdvanced } from './canary-state.ts';
+import { killTimeElapsed, stopTold } from './endings-state.ts';
+import { succeeded } from './failures-state.ts';
+import { dueAtMs, startGate } from './gates-state.ts';
+import { levelAnnounced } from './restarts-state.ts';
+import { rollingAdvanced } from './rolling-state.ts';
+import { becameReady, startBegun } from './starts-state.ts';
+import type { Turn } from './turn.ts';
+import { currentSpec, emit, engineAt, put, specOf } from './turn.ts';
+import { isWanted, poolIsWanted, wantedReplicas } from './wanted-state.ts';
+
+export function settled(turn: Turn): void {
+  if (turn.state.restoring) return;
+  for (const engine of turn.state.engines) timersElapsed(turn, engine);
+  for (const engine of turn.state.engines) if (!isWanted(turn.state, engine)) unwantedEnded(turn, engine);
+  levelAnnounced(turn);
+  shownCountReset(turn);
+  if (turn.state.shuttingDown) return;
+  breakersAdvanced(turn);
+  rollingAdvanced(turn);
+  startsDecided(turn);
+  specsForgotten(turn);
+}
+
+function timersElapsed(turn: Turn, engine: EngineState): void {
+  killTimeElapsed(turn, engine);
+  const { phase } = engine;
+  const { nowMs } = turn.env;
+  if (phase.is === 'starting') startTimeElapsed(turn, engine);
+  if (phase.is !== 'ready') return;
+  const { readySinceMs } = phase.run;
+  const spec = currentSpec(turn.state);
+  if (readySinceMs === null) return;
+  if (!phase.run.succeeded && nowMs - readySinceMs >= spec.breaker.successAfterMs) succeeded(turn, engine);
+  const proven = engineAt(turn, engine.replica);
+  if (proven.backoffRow > 0 && nowMs - readySinceMs >= spec.backoff.resetAfterMs) put(turn, { ...proven, backoffRow: 0 });
+}
+
+function startTimeElapsed(turn: Turn, engine: EngineState): void {
+  const live = livePhase(engine);
+  if (live?.is !== 'starting' || live.run.spawnedMs === null) return;
+  const spec = specOf(turn.state, live.run.specId);
+  const agedMs = turn.env.nowMs - live.run.spawnedMs;
+  if (isUnprobed(spec) && agedMs >= spec.readyAfterMs) becameReady(turn, engine);
+  else if (agedMs >= spec.startTimeoutMs) stopTold(turn, engine, 'start_timeout');
+}
+
+function isUnprobed(spec: PoolSpec): boolean {
+  return spec.probes.startup === null && spec.probes.readiness === null;
+}
+
+/** A start that was due is called off too. At a shutdown it stays due: the next daemon goes on with it. */
+function unwantedEnded(turn: Turn, engine: EngineState): void {
+  stopTold(turn, engine, 'requested');
+  const due = engine.phase.is === 'backoff' || engine.phase.is === 'failed' || engine.phase.is === 'ended';
+  if (due && !turn.state.shuttingDown) put(turn, { ...engine, phase: { is: 'idle' } });
+}
+
+/** A probe's raw result: thresholds decide, here and nowhere else. */
+export function probeSampled(turn: Turn, engine: EngineState, health: Health): void {
+  const live = livePhase(engine);
+  if (live === null) return;
+  switch (live.is) {
+    case 'starting':
+      if (live.step === 'probing' && health === 'ready' && !isUnprobed(specOf(turn.state, live.run.specId))) becameReady(turn, engine);
+      return;
+    case 'ready':
+      if (health === 'unhealthy') stopTold(turn, engine, 'unhealthy');
+      else if (health === 'unready') becameUnready(turn, engine);
+      return;
+    case 'unready':
+      if (health === 'unhealthy') stopTold(turn, engine, 'unhealthy');
+      else if (health === 'ready') becameReady(turn, engine);
+      return;
+    case 'stopping':
+    case 'stuck':
+      return;
+    default:
+      live satisfies never;
+  }
+}
+
+function becameUnready(turn: Turn, engine: EngineState): void {
+  const live = livePhase(engine);
+  if (live === null) return;
+  const why = live.run.samples.stalled ? 'stalled' : 'readiness';
+  const unready = put(turn, { ...engine, phase: { is: 'unready', why, run: { ...live.run, readySinceMs: null } } });
+  emit(turn, 'engine.unready', { reason: why, message: live.run.samples.message }, unready);
+}
+
+/** First starts of what is wanted and never failed; restarts in the order in which they are due. */
+function startsDecided(turn: Turn): void {
+  if (!poolIsWanted(turn.state)) return;
+  for (const replica of wantedReplicas(turn.state)) {
+    const engine = engineAt(turn, replica);
+    if (engine.phase.is !== 'idle') continue;
+    if (turn.state.breaker.is === 'closed' && engine.breaker.is === 'closed') startBegun(turn, engine, 'first');
+    else put(turn, { ...engine, phase: { is: 'backoff', why: 'failure', cause: 'first', dueMs: turn.env.nowMs, delayMs: 0 } });
+  }
+  const waiting = turn.state.engines.filter((engine) => engine.phase.is === 'backoff' && isWanted(turn.state, engine));
+  for (const engine of waiting.toSorted((one, other) => dueAtMs(one) - dueAtMs(other) || one.replica - other.replica)) {
+    if (engine.phase.is === 'backoff' && startGate(turn.state, engine, turn.env.nowMs).is === 'free')
+      startBegun(turn, engine, engine.phase.cause);
+  }
+}
+
+/** The shown count returns to 0 when all that is wanted has been stable for `restartLimit.resetAfter`; the limiter's log is not touched. */
+function shownCountReset(turn: Turn): void {
+  if (turn.state.restartCount > 0 && turn.env.nowMs >= stableAtMs(turn.state)) turn.state = { ...turn.state, restartCount: 0 };
+}
+
+/** When the shown count is due to return to 0; Infinity while something wanted is not ready. */
+export function stableAtMs(state: Turn['state']): number {
+  const { resetAfterMs } = currentSpec(state).restartLimit;
+  const since = wantedReplicas(state).map((replica) => {
+    const phase = state.engines.find((engine) => engine.replica === replica)?.phase;
+    return phase?.is === 'ready' && phase.run.readySinceMs !== null ? phase.run.readySinceMs : Number.POSITIVE_INFINITY;
+  });
+  return since.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...since) + resetAfterMs;
+}
+
+/** Old specs go with the last generation that was started by them. */
+function specsForgotten(turn: Turn): void {
+  const { specs, specId, engines } = turn.state;
+  if (Object.keys(specs).length === 1) return;
+  const used = new Set([specId, ...engines.flatMap((engine) => livePhase(engine)?.run.specId ?? [])]);
+  const kept = Object.entries(specs).filter(([id]) => used.has(id));
+  if (kept.length < Object.keys(specs).length) turn.state = { ...turn.state, specs: Object.fromEntries(kept) };
+}

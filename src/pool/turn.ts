@@ -1,0 +1,75 @@
+/** One turn of a pool's mailbox: the only mutable thing in a decision, made for one event and dropped after it. */
+import type { Moment } from '../clock.ts';
+import type { PoolSpec } from '../config/spec.ts';
+import type { EngineState, Run } from '../engine/engine-state.ts';
+import { livePhase, newEngine } from '../engine/engine-state.ts';
+import type { EngineRef } from '../engine/identity.ts';
+import { engineId } from '../engine/identity.ts';
+import type { EventType, Fact } from '../events/event.ts';
+import { closedBreaker } from '../policy/breaker.ts';
+import type { Effect } from './effects.ts';
+import type { PoolState } from './pool-state.ts';
+
+export interface Turn {
+  state: PoolState;
+  readonly env: Moment;
+  readonly effects: Effect[];
+}
+
+/** The spec that starts, policies and commands go by now. */
+export function currentSpec(state: PoolState): PoolSpec {
+  return specOf(state, state.specId);
+}
+
+/** The spec a generation was started by. */
+export function specOf(state: PoolState, specId: string): PoolSpec {
+  const spec = state.specs[specId];
+  if (spec === undefined) throw new Error(`cannot find spec ${specId} of pool ${state.name}: every live generation keeps its own`);
+  return spec;
+}
+
+/** The engine, made on first sight. */
+export function engineAt(turn: Turn, replica: number): EngineState {
+  const known = turn.state.engines.find((engine) => engine.replica === replica);
+  return known ?? newEngine(replica, closedBreaker(currentSpec(turn.state).breaker, turn.env.nowMs));
+}
+
+/** Puts the engine in its place; engines stand in order of their replica. */
+export function put(turn: Turn, engine: EngineState): EngineState {
+  const others = turn.state.engines;
+  const at = others.findIndex((other) => other.replica >= engine.replica);
+  const engines = at < 0 ? [...others, engine] : others.toSpliced(at, others[at]?.replica === engine.replica ? 1 : 0, engine);
+  turn.state = { ...turn.state, engines };
+  return engine;
+}
+
+/** The engine with its run changed; only for one that is live. */
+export function putRun(turn: Turn, engine: EngineState, change: Partial<Run>): EngineState {
+  const phase = livePhase(engine);
+  return phase === null ? engine : put(turn, { ...engine, phase: { ...phase, run: { ...phase.run, ...change } } });
+}
+
+export function refOf(turn: Turn, engine: EngineState): EngineRef {
+  return { pool: turn.state.name, replica: engine.replica, generation: engine.generation };
+}
+
+export function emit(turn: Turn, type: EventType, facts: Readonly<Record<string, Fact>>, engine?: EngineState): void {
+  const { name } = turn.state;
+  turn.effects.push({
+    do: 'emit',
+    happening:
+      engine === undefined
+        ? { type, pool: name, facts }
+        : { type, pool: name, engine: engineId({ pool: name, replica: engine.replica }), generation: engine.generation, facts },
+  });
+}
+
+/** RFC 3339 in UTC. */
+export function stamp(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}
+
+/** The wall-clock stamp of a monotonic time, as far as today's clock can tell. */
+export function stampOf(env: Pick<Moment, 'nowMs' | 'wallMs'>, monotonicMs: number): string {
+  return stamp(env.wallMs + monotonicMs - env.nowMs);
+}

@@ -1,0 +1,19 @@
+/** What is wanted of an engine, apart from what it is: product.md, "Who decides". */
+import type { EngineState } from '../engine/engine-state.ts';
+import type { PoolState } from './pool-state.ts';
+
+/** Whether the engine should run: the daemon stays, the pool is wanted, the replica is one of its, and nobody has stopped just this one. */
+export function isWanted(state: PoolState, engine: EngineState): boolean {
+  return poolIsWanted(state) && engine.replica < state.replicas.count && engine.held === null;
+}
+
+export function poolIsWanted(state: PoolState): boolean {
+  return !state.shuttingDown && state.wanted.state === 'running';
+}
+
+/** The replicas that should run, whether or not there has been an engine for each of them yet. */
+export function wantedReplicas(state: PoolState): number[] {
+  if (!poolIsWanted(state)) return [];
+  const held = new Set(state.engines.filter((engine) => engine.held !== null).map((engine) => engine.replica));
+  return Array.from({ length: state.replicas.count }, (_, replica) => replica).filter((replica) => !held.has(replica));
+}
