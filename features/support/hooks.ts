@@ -1,0 +1,16 @@
+import { After, setDefaultTimeout, Status } from '@cucumber/cucumber';
+import type { PooldWorld } from './world.ts';
+
+setDefaultTimeout(60_000);
+
+After(async function (this: PooldWorld, { result }) {
+  const faults = this.daemon === null ? [] : this.daemonLog().filter(({ msg }) => msg.includes('a fault of poold itself'));
+  if (result?.status !== Status.PASSED) {
+    this.attach(this.daemonWords(), 'text/plain');
+    this.attach(this.daemonLog().slice(-60).map((line) => JSON.stringify(line)).join('\n'), 'text/plain');
+  }
+  const { last } = this;
+  await this.tidyUp();
+  if (faults.length > 0) throw new Error(`the daemon reported a fault of its own: ${JSON.stringify(faults)}`);
+  if (last !== null && !last.examined) throw new Error(`a command failed (${last.code}) and no step looked at it: ${last.stderr}`);
+});
