@@ -1,0 +1,83 @@
+/** Node's HTTP server with our bounds instead of its own. */
+import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../clock.ts';
+import { PooldError } from '../errors.ts';
+import { LIMITS } from './limits.ts';
+import { problemHeaders, problemOf } from './problem.ts';
+
+export interface Tls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+export function httpServer(handler: RequestListener, tls: Tls | null): Server {
+  const options: ServerOptions = {
+    maxHeaderSize: LIMITS.headerBytes,
+    headersTimeout: LIMITS.headersTimeoutMs,
+    requestTimeout: LIMITS.requestTimeoutMs,
+    keepAliveTimeout: LIMITS.keepAliveTimeoutMs,
+    // Node looks for overdue requests only this often; its 30 s would make 40 s of the 10 s.
+    connectionsCheckingInterval: 1_000,
+    insecureHTTPParser: false,
+  };
+  const server: Server =
+    tls === null
+      ? createServer(options, handler)
+      : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: LIMITS.headersTimeoutMs }, handler);
+  server.maxConnections = LIMITS.connections;
+  // ORDER: ahead of the handler, so that a broken request behind a good one never writes into the good one's answer.
+  server.prependListener('request', (request, response) => {
+    underWay.set(request.socket, { request, response });
+    response.once('close', () => underWay.delete(request.socket));
+  });
+  return server;
+}
+
+/** What can't be parsed never reaches a route: it gets its problem reply here, on the bare connection, which then ends. */
+export function refuseBrokenRequest(error: Error & { readonly code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || !answerable(socket)) {
+    socket.destroy();
+    return;
+  }
+  const problem = problemOf(brokenRequest(error.code));
+  const body = JSON.stringify(problem);
+  const headers = { ...problemHeaders(problem), 'content-length': String(Buffer.byteLength(body)), connection: 'close' };
+  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${problem.status} ${problem.title}\r\n${head.join('')}\r\n${body}`);
+}
+
+/** Stops listening, gives answers under way `graceMs`, then closes every connection. */
+export function closeServer(server: Server, { clock, graceMs }: { readonly clock: Clock; readonly graceMs: number }): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = clock.after(graceMs, () => server.closeAllConnections());
+    server.close(() => {
+      cut.cancel();
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+/** By connection, the request that is not answered yet. */
+const underWay = new WeakMap<Duplex, { readonly request: IncomingMessage; readonly response: ServerResponse }>();
+
+/** Whether a reply here would be taken for the answer to what was broken: not while an earlier, whole request waits for its own. */
+function answerable(socket: Duplex): boolean {
+  const now = underWay.get(socket);
+  return now === undefined || !(now.request.complete || now.response.headersSent);
+}
+
+function brokenRequest(code: string | undefined): PooldError {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new PooldError('too_large', `cannot read the request: its headers are larger than ${LIMITS.headerBytes} bytes`);
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return new PooldError(
+      'invalid_request',
+      `cannot wait for the request any longer: headers take at most ${LIMITS.headersTimeoutMs / 1000} s, all of it ${LIMITS.requestTimeoutMs / 1000} s`,
+    );
+  }
+  return new PooldError('invalid_request', 'cannot read the request: it is not valid HTTP/1.1');
+}

@@ -1,0 +1,24 @@
+/** Every bound of the HTTP side, in one place. Node's own defaults are too lax for a control socket. */
+export const LIMITS = {
+  headerBytes: 16 * 1024,
+  headersTimeoutMs: 10_000,
+  bodyBytes: 1024 * 1024,
+  requestTimeoutMs: 30_000,
+  jsonDepth: 64,
+  keepAliveTimeoutMs: 15_000,
+  connections: 1024,
+  /** How long a finished answer, or one piece of a stream, may lie unread before the client is cut. */
+  unreadMs: 30_000,
+  heartbeatMs: 15_000,
+  waitMs: 600_000,
+  reasonChars: 500,
+  actorChars: 128,
+  historyEntries: 1_000,
+  logTailLines: 100_000,
+  problemsShown: 5,
+  failedLogins: 10,
+  failedLoginsWindowMs: 60_000,
+  /** Peers whose failed logins are remembered; the oldest is forgotten first. */
+  failedLoginPeers: 1_000,
+  tokensFileBytes: 256 * 1024,
+} as const;

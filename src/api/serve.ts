@@ -1,0 +1,72 @@
+/** All doors that the configuration opens. */
+import { rmSync } from 'node:fs';
+import type { DaemonSpec } from '../config/spec.ts';
+import type { Door } from './auth.ts';
+import type { Tls } from './http-server.ts';
+import { isLoopback, listenOnSocket, listenOnTcp, tlsOf } from './listen.ts';
+import type { ApiContext, ApiLog, ObserveRequest } from './ports.ts';
+import { ROUTES } from './routes.ts';
+import type { ApiServer } from './server.ts';
+import { createApiServer } from './server.ts';
+import { Tokens } from './tokens.ts';
+
+export interface ServeOptions {
+  readonly listen: DaemonSpec['listen'];
+  /** Absolute path of api.sock; its directory is there, and the caller holds the daemon lock. */
+  readonly socketPath: string;
+  readonly context: ApiContext;
+  readonly log: ApiLog;
+  readonly observeRequest: ObserveRequest;
+}
+
+export interface Serving {
+  readonly socketPath: string;
+  /** In use: where 0 was asked for, the one that was free. */
+  readonly tcpPort: number | null;
+  readonly metricsPort: number | null;
+  /** Removes the socket, ends streams, and waits at most `graceMs` for answers under way. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Opens them all or none. Throws PooldError `invalid_config`, with what to change. */
+export async function serve(options: ServeOptions): Promise<Serving> {
+  const { listen, socketPath, log } = options;
+  const open: ApiServer[] = [];
+  const close = async (graceMs: number): Promise<void> => {
+    await Promise.all(open.map((one) => one.close(graceMs)));
+  };
+  const add = async (door: Door, tls: Tls | null): Promise<ApiServer> => {
+    const made = await createApiServer({ ...options, door, tls, routes: ROUTES });
+    open.push(made);
+    return made;
+  };
+  let tcpPort: number | null = null;
+  let metricsPort: number | null = null;
+  try {
+    if (listen.tcp !== null) {
+      const tls = tlsOf(listen.tcp);
+      const tokens = new Tokens(listen.tcp.tokensFile, (message) => log.error({}, message));
+      const { server } = await add({ kind: 'tcp', tokens, hosts: listen.tcp.hosts }, tls);
+      tcpPort = await listenOnTcp(server, listen.tcp);
+    }
+    if (listen.metrics !== null) {
+      const { server } = await add({ kind: 'metrics', loopback: isLoopback(listen.metrics.host) }, null);
+      metricsPort = await listenOnTcp(server, listen.metrics);
+    }
+    // ORDER: the socket comes last, as it is what people take for "the daemon is there".
+    const { server } = await add({ kind: 'socket', role: 'admin' }, null);
+    await listenOnSocket(server, { ...listen.socket, path: socketPath, warn: (message) => log.warn({}, message) });
+  } catch (error) {
+    await close(0);
+    throw error;
+  }
+  return {
+    socketPath,
+    tcpPort,
+    metricsPort,
+    async close(graceMs) {
+      rmSync(socketPath, { force: true });
+      await close(graceMs);
+    },
+  };
+}
