@@ -3,22 +3,28 @@
  * Nothing is adopted before the lock is held, and nobody is let in before everything is adopted.
  */
 import { serve } from './api/serve.ts';
+import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
+import type { DaemonConfig } from './config/daemon-config.ts';
 import { readDaemonConfig } from './config/daemon-config.ts';
 import type { PoolSpec } from './config/spec.ts';
+import { engineId } from './engine/identity.ts';
 import { PoolRoom } from './engine/pool-room.ts';
 import { bootId } from './engine/proc.ts';
+import type { Bus } from './events/bus.ts';
 import { createBus } from './events/bus.ts';
 import { greet } from './greeting.ts';
 import { lockDaemon } from './lock.ts';
+import type { Log } from './log.ts';
 import { createLog, logEvents } from './log.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Paths } from './paths.ts';
-import type { Actor } from './pool/host.ts';
 import { Pools } from './pool/pools.ts';
 import { restorePools } from './pool/restore.ts';
 import { openStartGate } from './pool/start-gate.ts';
 import { openStore } from './store/sqlite.ts';
+import type { Store } from './store/store.ts';
 import { VERSION } from './version.ts';
 
 /** What answers under way get when the daemon ends. */
@@ -31,58 +37,53 @@ interface Ending {
   readonly by: string;
 }
 
+/** What everything else is built on. */
+interface Ground {
+  readonly paths: Paths;
+  readonly clock: Clock;
+  readonly config: DaemonConfig;
+  readonly log: Log;
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly fault: (error: unknown) => void;
+}
+
 /** Runs until it is told to end; resolves to the exit code. Throws PooldError when it cannot start. */
 export async function runDaemon(paths: Paths): Promise<number> {
-  const clock = systemClock;
   const config = readDaemonConfig(paths);
-  const log = createLog({ level: config.daemon.log.level, pretty: process.stdout.isTTY === true });
+  const log = createLog({ level: config.daemon.log.level });
   for (const warning of config.warnings) log.warn({}, warning);
   const lock = lockDaemon({ stateDirectory: paths.state, runtimeDirectory: paths.runtime });
-  const store = openStore({ directory: paths.state, clock });
-  const fault = (error: unknown): void => log.error({ err: error }, 'a fault of poold itself; please report it');
-  const bus = createBus({ epoch: store.epoch, clock, failed: fault });
-  logEvents(bus, log);
-  const metrics = createMetrics({
+  try {
+    const store = openStore({ directory: paths.state, clock: systemClock });
+    if (store.damage !== null) log.fatal({}, store.damage);
+    const fault = (error: unknown): void => log.error({ err: error }, 'a fault of poold itself; please report it');
+    const bus = createBus({ epoch: store.epoch, clock: systemClock, failed: fault });
+    logEvents(bus, log);
+    const code = await superviseUntilTold({ paths, clock: systemClock, config, log, store, bus, fault });
+    store.close();
+    return code;
+  } finally {
+    lock.release();
+  }
+}
+
+async function superviseUntilTold(ground: Ground): Promise<number> {
+  const { paths, clock, config, log, store, bus } = ground;
+  const told = Promise.withResolvers<Ending>();
+  const forgetSignals = onSignals((by) => told.resolve({ engines: 'stop', by }));
+  let pools: Pools | null = null;
+  const room = openRoom(ground, (pool, replica, probe) => metrics.countProbeFailure(pool, replica, probe));
+  const metrics: Metrics = createMetrics({
     bus,
     clock,
     version: VERSION,
-    pools: () => pools.pools(),
+    pools: () => pools?.pools() ?? [],
     storageFull: () => store.full,
     logBytes: () => room.logBytes(),
   });
-  if (store.damage !== null) log.fatal({}, store.damage);
-
-  const room = new PoolRoom({
-    clock,
-    stateDir: paths.state,
-    logDir: paths.logs,
-    handoffDir: paths.engines,
-    stateInstance: store.instance,
-    env: process.env,
-    ports: config.daemon.ports,
-    fixedPorts: fixedPorts(config.pools),
-    warn: (facts, message) => log.warn(facts, message),
-    dropped: (pool, replica, bytes) => bus.publish({ type: 'log.dropped', pool, engine: `${pool}/${replica}`, facts: { bytes } }),
-    probeFailed: ({ pool, replica }, probe) => metrics.countProbeFailure(pool, replica, probe),
-  });
-  const publish = bus.publish.bind(bus);
-  const gate = openStartGate(config.daemon.starts.perDevice);
-  publish({ type: 'daemon.started', pool: null, facts: { version: VERSION, pid: process.pid, epoch: store.epoch } });
-  const restored = await restorePools({ clock, store, room, gate, publish, fault, bootId: bootId() }, store.load(), config.pools);
-  publish({ type: 'daemon.adopted', pool: null, facts: { adopted: restored.adopted, ended: restored.ended } });
-
-  const told = Promise.withResolvers<Ending>();
-  const pools: Pools = new Pools({
-    version: VERSION,
-    clock,
-    store,
-    room,
-    pools: restored.pools,
-    subscribe: bus.subscribe.bind(bus),
-    publish,
-    external: () => [],
-    exit: (engines: 'stop' | 'keep', actor: Actor) => told.resolve({ engines, by: actor.by }),
-  });
+  bus.publish({ type: 'daemon.started', pool: null, facts: { version: VERSION, pid: process.pid, epoch: store.epoch } });
+  pools = await takeUp(ground, { room, told: (ending) => told.resolve(ending) });
   const serving = await serve({
     listen: config.daemon.listen,
     socketPath: paths.apiSocket,
@@ -93,20 +94,68 @@ export async function runDaemon(paths: Paths): Promise<number> {
   pools.listening();
   greet(paths, pools.pools());
 
-  const signalled = onSignals((by) => told.resolve({ engines: 'stop', by }));
-  const { engines, by } = await told.promise;
-  publish({ type: 'daemon.stopping', pool: null, by, facts: { engines } });
-  const timeouts = config.pools.map((pool) => pool.stop.timeoutMs);
-  const left = engines === 'keep' ? [] : await pools.stopAll(Math.max(0, ...timeouts) + STOP_GRACE_MS);
-  if (left.length > 0) log.error({ engines: left }, `cannot stop ${left.join(', ')}: left behind, the next daemon finds them`);
+  const ending = await told.promise;
+  const left = await endEngines(ground, pools, ending);
   pools.close();
   await serving.close(CLOSE_GRACE_MS);
   await room.close();
   metrics.close();
-  store.close();
-  lock.release();
-  signalled();
+  forgetSignals();
   return left.length > 0 ? 1 : 0;
+}
+
+function openRoom({ paths, clock, config, log, store, bus }: Ground, probeFailed: Metrics['countProbeFailure']): PoolRoom {
+  return new PoolRoom({
+    clock,
+    stateDir: paths.state,
+    logDir: paths.logs,
+    handoffDir: paths.engines,
+    stateInstance: store.instance,
+    env: process.env,
+    ports: config.daemon.ports,
+    fixedPorts: fixedPorts(config.pools),
+    warn: (facts, message) => log.warn(facts, message),
+    dropped: (pool, replica, bytes) => bus.publish({ type: 'log.dropped', pool, engine: `${pool}/${replica}`, facts: { bytes } }),
+    probeFailed: ({ pool, replica }, probe) => probeFailed(pool, replica, probe),
+  });
+}
+
+/** What ran on without a daemon is taken in, what is wanted and missing is started. */
+async function takeUp(ground: Ground, parts: { readonly room: PoolRoom; readonly told: (ending: Ending) => void }): Promise<Pools> {
+  const { clock, config, log, store, bus, fault } = ground;
+  const { room, told } = parts;
+  const gate = openStartGate(config.daemon.starts.perDevice);
+  const publish = bus.publish.bind(bus);
+  const restored = await restorePools(
+    { clock, store, room, gate, publish, fault, bootId: bootId() },
+    { stored: store.load(), specs: config.pools, damaged: store.damage !== null },
+  );
+  if (restored.unknown.length > 0) {
+    const engines = restored.unknown.map(engineId);
+    log.error({ engines }, 'these engines of ours run on and belong to no pool of the configuration: stop them by hand');
+  }
+  publish({ type: 'daemon.adopted', pool: null, facts: { adopted: restored.adopted, ended: restored.ended } });
+  return new Pools({
+    version: VERSION,
+    clock,
+    store,
+    room,
+    pools: restored.pools,
+    subscribe: bus.subscribe.bind(bus),
+    publish,
+    external: () => [],
+    exit: (engines, actor) => told({ engines, by: actor.by }),
+  });
+}
+
+/** The ids of those that could not be stopped. */
+async function endEngines({ config, log, bus }: Ground, pools: Pools, { engines, by }: Ending): Promise<readonly string[]> {
+  bus.publish({ type: 'daemon.stopping', pool: null, by, facts: { engines } });
+  if (engines === 'keep') return [];
+  const timeouts = config.pools.map((pool) => pool.stop.timeoutMs);
+  const left = await pools.stopAll(Math.max(0, ...timeouts) + STOP_GRACE_MS);
+  if (left.length > 0) log.error({ engines: left }, `cannot stop ${left.join(', ')}: left behind, the next daemon finds them`);
+  return left;
 }
 
 /** Ports that the file gives to a pool by number or range: none of them is another's by `auto`. */

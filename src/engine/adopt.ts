@@ -31,11 +31,19 @@ export type Found =
   | { readonly is: 'neverStarted'; readonly ref: EngineRef }
   | { readonly is: 'unproven'; readonly ref: EngineRef; readonly identity: Identity };
 
+export interface Stray {
+  readonly ref: EngineRef;
+  readonly identity: Identity;
+  /** As its record has them; null where it has none, or is lost. */
+  readonly port: number | null;
+  readonly device: string | null;
+}
+
 export interface Adoption {
   /** One for each stored run, in their order. */
   readonly found: readonly Found[];
   /** Ours by every proof, and unknown to the store: to rebuild it, or to be ended. */
-  readonly strays: readonly { readonly ref: EngineRef; readonly identity: Identity }[];
+  readonly strays: readonly Stray[];
 }
 
 export interface AdoptHost {
@@ -122,9 +130,10 @@ function straysAmong(host: AdoptHost, seen: readonly Seen[], known: ReadonlySet<
   return [...instances].flatMap((instance) => {
     const ref = known.has(instance) ? null : refOf(host.stateInstance, instance);
     if (ref === null) return [];
-    const written = identityIn(recordOf(host, { ref, instance }));
+    const record = recordOf(host, { ref, instance });
+    const written = identityIn(record);
     const identity = written !== null && prove(written) === 'alive' ? written : mainAmong(host, instance, seen);
-    return identity === null ? [] : [{ ref, identity }];
+    return identity === null ? [] : [{ ref, identity, port: record?.header.port ?? null, device: record?.header.device ?? null }];
   });
 }
 

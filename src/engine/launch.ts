@@ -80,7 +80,15 @@ function hold(host: LaunchHost, { order, plan, executable }: Prepared): Held | S
       if (leaf !== null) removeCgroup(leaf);
       return startProblem(ref, 'prepare_failed', `${problems.join('; ')} (limits.bestEffort: true starts it all the same)`);
     }
-    const header = { bootId: bootId(), instance, cgroup: leaf, executable, user: plan.user?.name ?? null };
+    const header = {
+      bootId: bootId(),
+      instance,
+      cgroup: leaf,
+      executable,
+      user: plan.user?.name ?? null,
+      port: order.port,
+      device: order.device,
+    };
     return { is: 'held', leaf, recordFd: createRun(host.runsDir, ref, header), warnings: problems };
   } catch (cause) {
     if (leaf !== null) removeCgroup(leaf);

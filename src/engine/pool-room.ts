@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { PoolSpec } from '../config/spec.ts';
 import type { HistoryEntry, LogLine, LogQuery } from '../pool/host.ts';
 import type { Evidence } from '../pool/pool-events.ts';
-import type { FailedStart, Found, Living, Order, Room } from '../pool/room.ts';
+import type { FailedStart, Findings, Found, Living, Order, Room } from '../pool/room.ts';
 import { EngineLogs } from './engine-logs.ts';
 import type { Exit } from './engine-state.ts';
 import type { EngineExit } from './exits.ts';
@@ -226,12 +226,12 @@ export class PoolRoom implements Room {
     return runHook(this.#room.host, { spec, ref, instance: this.#instance(ref), hook: spec.onExit });
   }
 
-  async find(stored: readonly { readonly order: Order; readonly identity: Identity | null }[]): Promise<readonly Found[]> {
-    const { found } = await this.#room.adopt(
+  async find(stored: readonly { readonly order: Order; readonly identity: Identity | null }[]): Promise<Findings> {
+    const { found, strays } = await this.#room.adopt(
       stored.map(({ order: { ref }, identity }) => ({ ref, instance: this.#instance(ref), identity })),
     );
     const orders = new Map(stored.map(({ order }) => [keyOf(order.ref), order]));
-    return found.map((one): Found => {
+    const answers = found.map((one): Found => {
       if (one.is === 'neverStarted' || one.is === 'unproven') return { is: one.is };
       this.#moveIn(one.ref, one.identity);
       const port = orders.get(keyOf(one.ref))?.port ?? null;
@@ -243,6 +243,17 @@ export class PoolRoom implements Room {
       }
       return { is: 'ended', identity: one.identity, exit: exitOf(one.exit, 'adoption') };
     });
+    return { found: answers, strays };
+  }
+
+  recover({ ref, identity, port }: Living): void {
+    this.#moveIn(ref, identity);
+    if (port !== null) this.#ports.keep(engineId(ref), port);
+    this.#room.watch(ref, identity);
+  }
+
+  async lastGeneration(spec: PoolSpec, replica: number): Promise<number> {
+    return (await this.#logs.of(spec, replica)).lastGeneration;
   }
 
   async *logs(

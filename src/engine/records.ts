@@ -21,6 +21,9 @@ export interface RunHeader {
   readonly executable: string;
   /** Whom it was to run as, or null for the daemon's own user. */
   readonly user: string | null;
+  /** What it was given, for a daemon that has lost its store. */
+  readonly port: number | null;
+  readonly device: string | null;
 }
 
 export interface RunRecord {
@@ -97,7 +100,7 @@ function parse(text: string, endedAtMs: number): RunRecord | null {
 
 function headerOf(line: string): RunHeader | null {
   try {
-    const { bootId, instance, cgroup, executable, user } = JSON.parse(line) as Record<string, unknown>;
+    const { bootId, instance, cgroup, executable, user, port, device } = JSON.parse(line) as Record<string, unknown>;
     if (typeof bootId !== 'string' || typeof instance !== 'string' || typeof executable !== 'string') return null;
     return {
       bootId,
@@ -105,6 +108,8 @@ function headerOf(line: string): RunHeader | null {
       executable,
       cgroup: typeof cgroup === 'string' ? cgroup : null,
       user: typeof user === 'string' ? user : null,
+      port: typeof port === 'number' ? port : null,
+      device: typeof device === 'string' ? device : null,
     };
   } catch {
     return null;

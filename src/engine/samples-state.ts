@@ -15,6 +15,8 @@ export interface Samples {
   readonly stalledSinceMs: number | null;
   readonly counter: number | null;
   readonly busy: boolean;
+  /** When a busy engine's progress probe was last answered (monotonic); null for an idle one. */
+  readonly answeredMs: number | null;
   readonly stalled: boolean;
   readonly message: string | null;
 }
@@ -28,6 +30,7 @@ export const NO_SAMPLES: Samples = {
   stalledSinceMs: null,
   counter: null,
   busy: false,
+  answeredMs: null,
   stalled: false,
   message: null,
 };
@@ -44,9 +47,10 @@ export interface ProbeResult {
 export type Health = 'starting' | 'ready' | 'unready' | 'unhealthy';
 
 type Probes = PoolSpec['probes'];
+type Timed = ProbeResult & { readonly nowMs: number };
 
 /** The samples with one more result in them. */
-export function sampled(samples: Samples, probes: Probes, result: ProbeResult & { readonly nowMs: number }): Samples {
+export function sampled(samples: Samples, probes: Probes, result: Timed): Samples {
   switch (result.kind) {
     case 'startup':
       if (result.ok) return samples.started ? samples : { ...samples, started: true };
@@ -60,14 +64,17 @@ export function sampled(samples: Samples, probes: Probes, result: ProbeResult & 
   }
 }
 
-/** What the samples say by now. `nowMs` matters for a stall only. */
-export function healthOf(samples: Samples, probes: Probes, nowMs: number): Health {
+export function healthOf(samples: Samples, probes: Probes): Health {
   if (probes.startup !== null && !samples.started) return 'starting';
   if (probes.liveness !== null && samples.livenessFailures >= probes.liveness.failureThreshold) return 'unhealthy';
-  const stallMs = probes.progress?.stallMs ?? Number.POSITIVE_INFINITY;
-  if (samples.stalled && samples.stalledSinceMs !== null && nowMs - samples.stalledSinceMs >= 2 * stallMs) return 'unhealthy';
+  if (probes.progress !== null && stoodForMs(samples) >= 2 * probes.progress.stallMs) return 'unhealthy';
   if (samples.stalled) return 'unready';
   return probes.readiness === null || samples.readinessGood ? 'ready' : 'unready';
+}
+
+/** How long a busy engine is known to have got no work done: up to the last answer, as no answer is not a stall. */
+export function stoodForMs({ stalledSinceMs, answeredMs }: Samples): number {
+  return stalledSinceMs === null || answeredMs === null ? 0 : answeredMs - stalledSinceMs;
 }
 
 function readinessSampled(samples: Samples, probes: Probes, result: ProbeResult): Samples {
@@ -89,15 +96,20 @@ function readinessSampled(samples: Samples, probes: Probes, result: ProbeResult)
   };
 }
 
-/** A busy engine that still gets work done may be too busy to answer: its liveness failures do not count (product.md, "lenient while busy"). */
-function livenessSampled(samples: Samples, probes: Probes, result: ProbeResult): Samples {
+/**
+ * A busy engine that still gets work done may be too busy to answer: its liveness failures do not count (product.md, "lenient while busy"), for as
+ * long as `stall` after the progress probe has last said so. One that answers nothing at all any more hangs.
+ */
+function livenessSampled(samples: Samples, probes: Probes, result: Timed): Samples {
   if (result.ok) return samples.livenessFailures === 0 ? samples : { ...samples, livenessFailures: 0 };
-  if (probes.progress !== null && samples.busy && !samples.stalled) return told(samples, result.message);
+  const { answeredMs, stalled } = samples;
+  const lenient = probes.progress !== null && answeredMs !== null && !stalled && result.nowMs - answeredMs < probes.progress.stallMs;
+  if (lenient) return told(samples, result.message);
   return { ...samples, livenessFailures: samples.livenessFailures + 1, message: result.message };
 }
 
 /** No answer is not a stall: it leaves everything as it was. */
-function progressSampled(samples: Samples, probes: Probes, result: ProbeResult & { readonly nowMs: number }): Samples {
+function progressSampled(samples: Samples, probes: Probes, result: Timed): Samples {
   if (probes.progress === null || !result.ok || result.busy === undefined || result.counter === undefined) return samples;
   const busy = result.busy > 0;
   const stuck = busy && samples.busy && samples.counter === result.counter;
@@ -106,6 +118,7 @@ function progressSampled(samples: Samples, probes: Probes, result: ProbeResult &
   return {
     ...samples,
     busy,
+    answeredMs: busy ? result.nowMs : null,
     counter: result.counter,
     stalledSinceMs,
     stalled,

@@ -1,13 +1,27 @@
 /** What happened, in commit order: the one stream that history, metrics, the log and followers are fed from. Types only. */
 
 export const EVENT_TYPES = [
-  'daemon.started', 'daemon.adopted', 'daemon.starved', 'daemon.stopping',
-  'engine.starting', 'engine.ready', 'engine.unready', 'engine.exited', 'engine.backoff', 'engine.failed', 'engine.stuck', 'engine.stopped',
-  'breaker.opened', 'breaker.half_opened', 'breaker.closed',
-  'restart.limited', 'restart.storm',
+  'daemon.started',
+  'daemon.adopted',
+  'daemon.starved',
+  'daemon.stopping',
+  'engine.starting',
+  'engine.ready',
+  'engine.unready',
+  'engine.exited',
+  'engine.backoff',
+  'engine.failed',
+  'engine.stuck',
+  'engine.stopped',
+  'breaker.opened',
+  'breaker.half_opened',
+  'breaker.closed',
+  'restart.limited',
+  'restart.storm',
   'pool.state',
   'operation.finished',
-  'config.applied', 'config.rejected',
+  'config.applied',
+  'config.rejected',
   'log.dropped',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];

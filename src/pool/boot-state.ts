@@ -1,13 +1,17 @@
 /** What a start of the daemon finds: the file's word, engines that went on without it, and a boot that ended them. product.md, "Outliving the daemon". */
 import type { PoolSpec } from '../config/spec.ts';
 import type { EngineState, Exit } from '../engine/engine-state.ts';
-import { livePhase } from '../engine/engine-state.ts';
+import { isLive, livePhase } from '../engine/engine-state.ts';
 import type { Identity } from '../engine/identity.ts';
 import { rebooted } from '../policy/breaker.ts';
-import { exited } from './endings-state.ts';
-import { rebootEnded } from './failures-state.ts';
+import { canaryLeft } from './breakers-state.ts';
+import { exited, stopTold } from './endings-state.ts';
+import { causeAgain, rebootEnded } from './failures-state.ts';
+import { isAutomaticRestart } from './restarts-state.ts';
+import type { About } from './starts-state.ts';
+import { newRun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
-import { currentSpec, emit, put, putRun, refOf } from './turn.ts';
+import { currentSpec, emit, engineAt, put, putRun, refOf } from './turn.ts';
 
 /** The file's spec acts at the next start of each engine; a pool that is gone from the file runs on as it was. */
 export function configured(turn: Turn, spec: PoolSpec | null, specId: string): void {
@@ -70,8 +74,10 @@ export function adopted(turn: Turn, engine: EngineState, identity: Identity): vo
   const ref = refOf(turn, engine);
   switch (live.is) {
     case 'starting': {
-      put(turn, { ...engine, phase: { is: 'starting', step: 'probing', run } });
-      turn.effects.push({ do: 'probe', ref, phase: 'starting' });
+      const probing = put(turn, { ...engine, phase: { is: 'starting', step: 'probing', run } });
+      // It was told to stop before its pid was known, and the daemon died between.
+      if (run.endReason !== null) stopTold(turn, probing, run.endReason);
+      else turn.effects.push({ do: 'probe', ref, phase: 'starting' });
       return;
     }
     case 'ready':
@@ -92,6 +98,27 @@ export function adopted(turn: Turn, engine: EngineState, identity: Identity): vo
   }
 }
 
+/** It lives and nothing was known of it: the store was lost. What it was started by is not known either, so the file's spec has to do. */
+export function recovered(
+  turn: Turn,
+  about: About,
+  found: { readonly identity: Identity; readonly port: number | null; readonly device: string | null },
+): void {
+  const engine = engineAt(turn, about.replica);
+  if (isLive(engine) || engine.generation > about.generation) return;
+  const { identity, port, device } = found;
+  const run = { ...newRun(turn, 'first'), identity, port, device, adopted: true, spawnedMs: turn.env.nowMs };
+  const known = put(turn, { ...engine, generation: about.generation, port, phase: { is: 'starting', step: 'probing', run } });
+  emit(turn, 'engine.starting', { cause: 'first', reason: 'recovered', engineVersion: currentSpec(turn.state).engine.version }, known);
+  turn.effects.push({ do: 'probe', ref: refOf(turn, known), phase: 'starting' });
+}
+
+/** Generations go on from there: no number is given out twice, also after the store was lost. */
+export function counted(turn: Turn, about: About): void {
+  const engine = engineAt(turn, about.replica);
+  if (!isLive(engine) && engine.generation < about.generation) put(turn, { ...engine, generation: about.generation });
+}
+
 /** It ended while no daemon was there; its launcher has kept the code. What is left of its tree is ended as after any exit. */
 export function endedMeanwhile(turn: Turn, engine: EngineState, end: { readonly identity: Identity; readonly exit: Exit }): void {
   const live = livePhase(engine);
@@ -107,15 +134,15 @@ export function endedMeanwhile(turn: Turn, engine: EngineState, end: { readonly 
 export function neverStarted(turn: Turn, engine: EngineState): void {
   const live = livePhase(engine);
   if (live === null) return;
-  const restart = live.run.cause === 'restart' || live.run.cause === 'recovery';
-  const dueMs = turn.env.nowMs;
+  const cause = causeAgain(engine, live.run);
+  canaryLeft(turn, engine);
+  turn.effects.push({ do: 'release', ref: refOf(turn, engine) });
   put(turn, {
     ...engine,
-    // It was counted when its spawn began: asked again it is no second restart.
-    phase: restart ? { is: 'backoff', why: 'failure', cause: 'first', dueMs, delayMs: 0 } : { is: 'idle' },
+    phase: isAutomaticRestart(live.run.cause)
+      ? { is: 'backoff', why: 'failure', cause, dueMs: turn.env.nowMs, delayMs: 0 }
+      : { is: 'idle' },
   });
-  const { canary } = turn.state;
-  if (canary?.replica === engine.replica && canary.generation === engine.generation) turn.state = { ...turn.state, canary: null };
   emit(turn, 'engine.stopped', { reason: 'never_started' }, engine);
 }
 

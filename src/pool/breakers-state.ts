@@ -69,7 +69,9 @@ export function breakerClosed(turn: Turn, name: string): void {
   emit(turn, 'breaker.closed', { class: name });
   for (const engine of turn.state.engines) {
     if (engine.phase.is !== 'backoff' || (name !== ANY && engine.lastFailureClass !== name)) continue;
-    const half: Breaker = engine.breaker.is === 'open' ? { is: 'half_open', openForMs: engine.breaker.openForMs } : engine.breaker;
+    // An engine's own breaker follows the pool's, but no class's.
+    const half: Breaker =
+      name === ANY && engine.breaker.is === 'open' ? { is: 'half_open', openForMs: engine.breaker.openForMs } : engine.breaker;
     const dueMs = engine.phase.why === 'failure' ? nowMs : engine.phase.dueMs;
     put(turn, { ...engine, breaker: half, phase: { ...engine.phase, cause: 'recovery', dueMs } });
   }
@@ -78,13 +80,22 @@ export function breakerClosed(turn: Turn, name: string): void {
 /** The missing engines a half-open breaker of that name could try now: fewest failures first, then the lowest replica. */
 export function canaryCandidates(state: PoolState, name: string, nowMs: number): EngineState[] {
   return missing(state, name)
-    .filter(({ phase }) => phase.is === 'backoff' && (phase.why === 'failure' || phase.dueMs <= nowMs))
+    .filter((engine) => triableAtMs(engine) <= nowMs)
     .toSorted((one, other) => one.row - other.row || one.replica - other.replica);
 }
 
+/** From when on it may be tried: a stranger that stands in its way is waited for, its back-off is not. */
+export function triableAtMs({ phase }: EngineState): number {
+  return phase.is === 'backoff' && phase.why !== 'failure' ? phase.dueMs : Number.NEGATIVE_INFINITY;
+}
+
+/** Wanted, and waiting for a start: `idle` only until this turn has decided on it. */
 export function missing(state: PoolState, name: string): EngineState[] {
   return state.engines.filter(
-    (engine) => isWanted(state, engine) && engine.phase.is === 'backoff' && (name === ANY || engine.lastFailureClass === name),
+    (engine) =>
+      isWanted(state, engine) &&
+      (engine.phase.is === 'backoff' || engine.phase.is === 'idle') &&
+      (name === ANY || engine.lastFailureClass === name),
   );
 }
 

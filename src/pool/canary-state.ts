@@ -1,13 +1,13 @@
 /** What time does to open breakers: the pool's opens when all its engines' are open, then each is tried by one start. product.md, "Pool breaker". */
 import type { EngineState } from '../engine/engine-state.ts';
+import { isLive } from '../engine/engine-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { waited } from '../policy/breaker.ts';
 import { ANY, breakerClosed, breakerNamed, canaryCandidates, missing, poolBreakerOpened, putBreaker } from './breakers-state.ts';
-import type { PoolState } from './pool-state.ts';
 import { startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
 import { emit, put } from './turn.ts';
-import { isWanted } from './wanted-state.ts';
+import { isWanted, wantedReplicas } from './wanted-state.ts';
 
 /** Lets time do its part: breakers that have waited long enough, canaries, and the pool's breaker when all its engines' are open. */
 export function breakersAdvanced(turn: Turn): void {
@@ -23,14 +23,11 @@ function openedByEngines(turn: Turn): void {
   const { state } = turn;
   if (state.breaker.is !== 'closed') return;
   const wanted = state.engines.filter((engine) => isWanted(state, engine));
-  if (wanted.length < state.replicas.count - heldCount(state)) return;
-  const open = wanted.filter(({ breaker }) => breaker.is === 'open');
+  if (wanted.length < wantedReplicas(state).length) return;
+  // One that lives is being tried by a person: its end will tell.
+  const open = wanted.filter((engine) => engine.breaker.is === 'open' && !isLive(engine));
   const failed = wanted.filter(({ phase, breaker }) => phase.is === 'failed' && breaker.is !== 'open');
   if (open.length > 0 && open.length + failed.length === wanted.length) poolBreakerOpened(turn, 'engines');
-}
-
-function heldCount(state: PoolState): number {
-  return state.engines.filter((engine) => engine.held !== null && engine.replica < state.replicas.count).length;
 }
 
 function halfOpened(turn: Turn, name: string): void {

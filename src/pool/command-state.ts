@@ -7,7 +7,7 @@ import { isLive } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import { backoffDelayMs } from '../policy/backoff.ts';
 import { closedBreaker } from '../policy/breaker.ts';
-import { ANY, breakerClosed, canaryCandidates, classState, putClass } from './breakers-state.ts';
+import { ANY, breakerClosed, canaryCandidates, canaryLeft, classState, putClass } from './breakers-state.ts';
 import type { PoolCommand } from './host.ts';
 import { ended, superseded } from './operation-state.ts';
 import type { ActiveOperation, PoolState } from './pool-state.ts';
@@ -89,7 +89,12 @@ function stopCommanded(turn: Turn, given: Given, replica: number | null): void {
   const targets = replica === null ? turn.state.engines.map((engine) => engine.replica) : [replica];
   if (replica === null) turn.state = { ...turn.state, wanted: { state: 'stopped', override: given.stamp } };
   else holdPut(turn, replica, given.stamp);
-  begun(turn, given, { stops: targets.filter((target) => isLive(engineAt(turn, target))) });
+  begun(turn, given, {
+    stops: targets.filter((target) => {
+      const engine = engineAt(turn, target);
+      return isLive(engine) || engine.phase.is === 'backoff';
+    }),
+  });
 }
 
 function restartTold(turn: Turn, given: Given, replica: number | null): void {
@@ -141,8 +146,8 @@ function resetTold(turn: Turn, given: Given, command: { readonly class: string |
     turn.state = { ...turn.state, breaker: freshBreaker(turn), canary: null, storm: [], restartCount: 0 };
   }
   for (const engine of turn.state.engines) {
-    if (command.forget && engine.phase.is === 'stuck') forgotten(turn, engine);
-    else if (named === null || engine.lastFailureClass === named) engineReset(turn, engine);
+    const left = command.forget && engine.phase.is === 'stuck' ? forgotten(turn, engine) : engine;
+    if (named === null || left.lastFailureClass === named) engineReset(turn, left);
   }
 }
 
@@ -158,11 +163,13 @@ function engineReset(turn: Turn, engine: EngineState): void {
 }
 
 /** A person vouches that the stuck process does not matter any more: its port and devices are free again. */
-function forgotten(turn: Turn, engine: EngineState): void {
+function forgotten(turn: Turn, engine: EngineState): EngineState {
   const ref = refOf(turn, engine);
-  put(turn, { ...engine, phase: { is: 'idle' }, port: null });
+  canaryLeft(turn, engine);
+  const free = put(turn, { ...engine, phase: { is: 'idle' }, port: null });
   turn.effects.push({ do: 'releasePort', replica: engine.replica }, { do: 'releaseDevice', ref }, { do: 'abandon', ref });
   emit(turn, 'engine.stopped', { reason: 'forgotten' }, engine);
+  return free;
 }
 
 function begun(turn: Turn, given: Given, targets: Partial<Pick<ActiveOperation, 'starts' | 'stops'>>): void {
@@ -195,7 +202,7 @@ function holdPut(turn: Turn, replica: number, held: Stamp | null): void {
   if (engine.held !== held) put(turn, { ...engine, held });
 }
 
-function replicasOf(state: PoolState): number[] {
+export function replicasOf(state: PoolState): number[] {
   return Array.from({ length: state.replicas.count }, (_, replica) => replica);
 }
 

@@ -1,7 +1,8 @@
 /** When the pool next has something to do by itself. Beside each time stands the handler in `settle-state.ts` that acts on it. A question. */
 import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
-import { ANY, missing } from './breakers-state.ts';
+import type { Breaker } from '../policy/breaker.ts';
+import { ANY, missing, triableAtMs } from './breakers-state.ts';
 import { startGate } from './gates-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { stableAtMs } from './settle-state.ts';
@@ -14,11 +15,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 export function dueMs(state: PoolState, nowMs: number): number {
   if (state.restoring) return NEVER;
   const engines = state.engines.map((engine) => engineDueMs(state, engine, nowMs));
-  const breakers = [state.breaker, ...Object.values(state.classes).map(({ breaker }) => breaker)].map((breaker) =>
-    !state.shuttingDown && breaker.is === 'open' ? breaker.untilMs : NEVER,
-  );
   const shown = state.restartCount > 0 ? stableAtMs(state) : NEVER;
-  return Math.min(NEVER, shown, blockedCanaryMs(state), ...breakers, ...engines);
+  return Math.min(shown, breakersDueMs(state), ...engines);
 }
 
 function engineDueMs(state: PoolState, engine: EngineState, nowMs: number): number {
@@ -33,7 +31,8 @@ function engineDueMs(state: PoolState, engine: EngineState, nowMs: number): numb
     case 'backoff': {
       if (state.shuttingDown || !isWanted(state, engine)) return NEVER;
       const gate = startGate(state, engine, nowMs);
-      return gate.is === 'free' ? nowMs : gate.untilMs;
+      if (gate.is === 'free') return nowMs;
+      return gate.by === 'breaker_open' && gate.which !== 'engine' ? NEVER : gate.untilMs;
     }
     default:
       return NEVER;
@@ -57,9 +56,21 @@ function provenDueMs(state: PoolState, engine: EngineState): number {
   return Math.min(successMs, resetMs);
 }
 
-/** A half-open breaker without a canary waits for the first missing engine that is not blocked any more. */
-function blockedCanaryMs(state: PoolState): number {
-  const halfOpen = [[ANY, state.breaker] as const, ...Object.entries(state.classes).map(([name, { breaker }]) => [name, breaker] as const)];
-  if (state.shuttingDown || state.canary !== null || !halfOpen.some(([, breaker]) => breaker.is === 'half_open')) return NEVER;
-  return Math.min(NEVER, ...missing(state, ANY).map(({ phase }) => (phase.is === 'backoff' ? phase.dueMs : NEVER)));
+/** While a canary runs no breaker of the pool moves by time, and those of the classes wait for the pool's own: see `breakersAdvanced`. */
+function breakersDueMs(state: PoolState): number {
+  if (state.shuttingDown || state.canary !== null) return NEVER;
+  if (state.breaker.is !== 'closed') return breakerDueMs(state, ANY, state.breaker);
+  return Math.min(NEVER, ...Object.entries(state.classes).map(([name, { breaker }]) => breakerDueMs(state, name, breaker)));
+}
+
+/** The end of its wait; half-open without a canary: when the first missing engine is not blocked any more. */
+function breakerDueMs(state: PoolState, name: string, breaker: Breaker): number {
+  switch (breaker.is) {
+    case 'closed':
+      return NEVER;
+    case 'open':
+      return breaker.untilMs;
+    case 'half_open':
+      return Math.min(NEVER, ...missing(state, name).map(triableAtMs));
+  }
 }

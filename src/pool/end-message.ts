@@ -26,7 +26,7 @@ function how(end: End): string {
     case 'requested':
       return `stopped as asked (${code})`;
     case 'unhealthy':
-      return `killed because its liveness probe failed: ${end.run.samples.message ?? 'no answer'}`;
+      return `killed because ${end.run.samples.stalled ? 'it stalled' : 'its liveness probe failed'}: ${end.run.samples.message ?? 'no answer'}`;
     case 'start_timeout':
       return `not ready in time${end.run.samples.message === null ? '' : `: ${end.run.samples.message}`}`;
     case 'oom':
@@ -49,7 +49,12 @@ function lastLine(evidence: Evidence): string | null {
   return evidence.lastLines.findLast((line) => line.trim() !== '')?.trim() ?? null;
 }
 
-/** `3.2s` of a span in milliseconds, for messages. */
-export function span(ms: number): string {
-  return formatDuration(Math.round(ms));
+/** A span as a message says it, no finer than a person reads: `250ms`, `3.2s`, `48s`, `4m59s`, `1h2m`. */
+export function span(spanMs: number): string {
+  if (spanMs < 10_000) return formatDuration(spanMs < 1_000 ? spanMs : Math.round(spanMs / 100) * 100);
+  const seconds = Math.round(spanMs / 1_000);
+  if (seconds < 60) return `${seconds}s`;
+  const [hours, minutes, rest] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  if (hours === 0) return rest === 0 ? `${minutes}m` : `${minutes}m${rest}s`;
+  return minutes === 0 ? `${hours}h` : `${hours}h${minutes}m`;
 }

@@ -21,6 +21,7 @@ import { describeEnd } from './end-message.ts';
 import type { HistoryEntry } from './host.ts';
 import { stepped } from './operation-state.ts';
 import type { Evidence } from './pool-events.ts';
+import { isAutomaticRestart } from './restarts-state.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, emit, put, refOf, specOf, stamp, stampOf } from './turn.ts';
 
@@ -61,7 +62,7 @@ export function succeeded(turn: Turn, engine: EngineState): void {
   const live = livePhase(engine);
   if (live === null) return;
   const breaker = closed(engine.breaker, turn.env.nowMs);
-  const proven = put(turn, { ...engine, row: 0, breaker, phase: { ...live, run: { ...live.run, succeeded: true } } });
+  const proven = put(turn, { ...engine, row: 0, blockedRow: 0, breaker, phase: { ...live, run: { ...live.run, succeeded: true } } });
   if (breaker !== engine.breaker) emit(turn, 'breaker.closed', { class: ANY }, proven);
   const proves = live.run.cause === 'retry';
   const name = turn.state.canary?.of;
@@ -141,7 +142,7 @@ function failed(turn: Turn, engine: EngineState, end: Conclusion): void {
     spec.restart === 'never'
       ? { is: 'failed' }
       : { is: 'backoff', why: 'failure', cause: 'restart', dueMs: turn.env.nowMs + delayMs, delayMs };
-  const next = put(turn, { ...engine, row, backoffRow, breaker, lastFailureClass: end.klass, phase });
+  const next = put(turn, { ...engine, row, backoffRow, blockedRow: 0, breaker, lastFailureClass: end.klass, phase });
   if (breaker !== engine.breaker) breakerOpenAnnounced(turn, breaker, { class: ANY }, next);
   canaryFailed(turn, engine);
   if (phase.is === 'failed') emit(turn, 'engine.failed', { class: end.klass, message: end.message, failureCount: backoffRow }, next);
@@ -151,7 +152,7 @@ function failed(turn: Turn, engine: EngineState, end: Conclusion): void {
 /** Counts a failure for its class's own breaker, where it has one. False where it has none: then it counts for the engine's row. */
 function classCounted(turn: Turn, engine: EngineState, klass: string): boolean {
   const spec = currentSpec(turn.state).breaker;
-  const own = spec.classes[klass];
+  const own = Object.hasOwn(spec.classes, klass) ? spec.classes[klass] : undefined;
   if (own === undefined) return false;
   const row = classState(turn, klass).row + 1;
   putClass(turn, klass, { row });
@@ -164,16 +165,17 @@ function classCounted(turn: Turn, engine: EngineState, klass: string): boolean {
   return true;
 }
 
-/** Not the engine's fault: it is asked again, and nothing is counted. With another port to choose it is asked at once. */
+/** Not the engine's fault: it is asked again, and nothing is counted. With another port to choose the first time it is asked at once. */
 function blocked(turn: Turn, engine: EngineState, end: Conclusion & { readonly why: Exclude<BackoffWhy, 'failure'> }): void {
   const spec = currentSpec(turn.state);
   const blockedRow = engine.blockedRow + 1;
-  const elsewhere = end.klass === 'port_busy' && spec.engine.port === 'auto' && blockedRow === 1;
-  const delayMs = elsewhere
-    ? 0
-    : end.why === 'blocked'
-      ? blockedDelayMs(blockedRow)
-      : backoffDelayMs(spec.backoff, { failures: blockedRow, crashClass: end.klass, random: turn.env.random() });
+  const elsewhere = end.klass === 'port_busy' && spec.engine.port === 'auto';
+  const delayMs =
+    end.why === 'starved'
+      ? backoffDelayMs(spec.backoff, { failures: blockedRow, crashClass: end.klass, random: turn.env.random() })
+      : elsewhere && blockedRow === 1
+        ? 0
+        : blockedDelayMs(elsewhere ? blockedRow - 1 : blockedRow);
   const cause = causeAgain(engine, end.run);
   if (elsewhere) turn.effects.push({ do: 'releasePort', replica: engine.replica });
   const next = put(turn, {
@@ -187,10 +189,10 @@ function blocked(turn: Turn, engine: EngineState, end: Conclusion & { readonly w
 }
 
 /** A restart that had not come to its spawn is still to be counted; anything else is asked again as a first start, behind the breakers. */
-function causeAgain(engine: EngineState, run: Run): StartCause {
+export function causeAgain(engine: EngineState, run: Run): StartCause {
   if (engine.breaker.is === 'half_open') return 'trial';
   const beforeSpawn = engine.phase.is === 'starting' && engine.phase.step !== 'spawning' && run.spawnedMs === null;
-  return beforeSpawn && (run.cause === 'restart' || run.cause === 'recovery') ? run.cause : 'first';
+  return beforeSpawn && isAutomaticRestart(run.cause) ? run.cause : 'first';
 }
 
 export function backoffAnnounced(turn: Turn, engine: EngineState): void {

@@ -30,7 +30,7 @@ export function startGate(state: PoolState, engine: EngineState, nowMs: number):
 }
 
 /** The breaker in the way of an automatic start, the pool's before the class's before the engine's own. */
-function breakerGate(state: PoolState, engine: EngineState): Gate | null {
+export function breakerGate(state: PoolState, engine: EngineState): Gate | null {
   const named: [string, PoolState['breaker'] | undefined][] = [
     [ANY, state.breaker],
     [engine.lastFailureClass ?? '', state.classes[engine.lastFailureClass ?? '']?.breaker],

@@ -2,7 +2,7 @@
 
 import { livePhase } from '../engine/engine-state.ts';
 import { healthOf, sampled } from '../engine/samples-state.ts';
-import { adopted, configured, endedMeanwhile, machineRebooted, neverStarted, unproven } from './boot-state.ts';
+import { adopted, configured, counted, endedMeanwhile, machineRebooted, neverStarted, recovered, unproven } from './boot-state.ts';
 import { cancelled, commanded } from './command-state.ts';
 import { exited, gone } from './endings-state.ts';
 import type { PoolEvent } from './pool-events.ts';
@@ -33,12 +33,16 @@ export function handled(turn: Turn, event: PoolEvent): void {
     // Also for an older generation: the place it was given has to be given back.
     case 'spawnGranted':
       return spawnGranted(turn, event);
+    case 'recovered':
+      return recovered(turn, event, event);
+    case 'counted':
+      return counted(turn, event);
     default:
       if (engineAt(turn, event.replica).generation === event.generation) aboutGeneration(turn, event);
   }
 }
 
-function aboutGeneration(turn: Turn, event: Exclude<AboutGeneration, { readonly type: 'spawnGranted' }>): void {
+function aboutGeneration(turn: Turn, event: Exclude<AboutGeneration, { readonly type: 'spawnGranted' | 'recovered' | 'counted' }>): void {
   const engine = engineAt(turn, event.replica);
   switch (event.type) {
     case 'preflown':
@@ -73,5 +77,5 @@ function probed(turn: Turn, event: Extract<PoolEvent, { readonly type: 'probed' 
   const { probes } = specOf(turn.state, live.run.specId);
   const samples = sampled(live.run.samples, probes, { ...event.result, nowMs: turn.env.nowMs });
   const known = samples === live.run.samples ? engine : putRun(turn, engine, { samples });
-  probeSampled(turn, known, healthOf(samples, probes, turn.env.nowMs));
+  probeSampled(turn, known, healthOf(samples, probes));
 }

@@ -118,18 +118,29 @@ function verdictOf(turn: Turn, operation: ActiveOperation): Verdict {
   if (turn.state.rolling?.operationId === operation.id) return rollingVerdict(turn, operation);
   for (const replica of operation.stops) {
     const engine = turn.state.engines.find((other) => other.replica === replica);
-    if (engine?.phase.is === 'stuck')
-      return { is: 'failed', outcome: null, code: 'conflict', message: `${idOf(turn, engine)} was killed and is still there` };
+    if (engine?.phase.is === 'stuck') return stuckStop(turn, operation, engine);
     if (engine !== undefined && isLive(engine)) return { is: 'running' };
   }
   let waiting = false;
   for (const target of operation.starts) {
     const verdict = startVerdict(turn, target);
     if (verdict.is === 'running') waiting = true;
-    else if (verdict.is !== 'succeeded') return verdict;
+    else if (verdict.is !== 'succeeded') return saying(operation, verdict);
   }
   if (waiting) return { is: 'running' };
-  return { is: 'succeeded', outcome: operation.forced ? 'forced' : DONE[operation.kind] };
+  return { is: 'succeeded', outcome: operation.forced && operation.kind === 'stop' ? 'forced' : DONE[operation.kind] };
+}
+
+/** A failure's sentence begins with what could not be done. */
+function saying(operation: ActiveOperation, verdict: Verdict): Verdict {
+  return verdict.is === 'failed' ? { ...verdict, message: `cannot ${operation.kind} ${verdict.message}` } : verdict;
+}
+
+function stuckStop(turn: Turn, operation: ActiveOperation, engine: EngineState): Verdict {
+  const why =
+    engine.phase.is === 'stuck' && engine.phase.why === 'unproven' ? 'it cannot be proved to be ours' : 'it was killed and is still there';
+  const message = `${idOf(turn, engine)}: ${why}; poolctl reset ${turn.state.name} --forget lets go of it`;
+  return saying(operation, { is: 'failed', outcome: null, code: 'conflict', message });
 }
 
 /** A restart is over when the last engine is done, or with the first that fails. */
@@ -137,7 +148,7 @@ function rollingVerdict(turn: Turn, operation: ActiveOperation): Verdict {
   const current = turn.state.rolling?.current ?? null;
   if (current === null) return { is: 'running' };
   const verdict = startVerdict(turn, { replica: current.replica, after: current.old });
-  if (verdict.is === 'failed') return { ...verdict, outcome: 'failed', message: `cannot restart ${operation.id}: ${verdict.message}` };
+  if (verdict.is === 'failed') return saying(operation, { ...verdict, outcome: 'failed' });
   return verdict.is === 'cancelled' ? verdict : { is: 'running' };
 }
 
@@ -149,8 +160,7 @@ export function startVerdict(turn: Turn, target: { readonly replica: number; rea
   if (engine.generation <= target.after) return { is: 'running' };
   const { phase } = engine;
   if (phase.is === 'ready' || phase.is === 'unready') return { is: 'succeeded', outcome: 'started' };
-  if (isLive(engine) && phase.is !== 'stopping') return { is: 'running' };
-  if (phase.is === 'stopping') return { is: 'running' };
+  if (isLive(engine)) return { is: 'running' };
   return failedStart(turn, engine);
 }
 

@@ -42,5 +42,9 @@ export type PoolEvent =
   | (About & { readonly type: 'endedMeanwhile'; readonly identity: Identity; readonly exit: Exit })
   /** After a start of the daemon: the intent was stored, and there never was a process. */
   | (About & { readonly type: 'neverStarted' })
+  /** After a start of the daemon that had lost its store: it lives, is provably ours, and was not known. It is taken to run by the file's spec. */
+  | (About & { readonly type: 'recovered'; readonly identity: Identity; readonly port: number | null; readonly device: string | null })
+  /** After a damaged store: a number below which none is given out again. */
+  | (About & { readonly type: 'counted' })
   /** Something lives under its name that cannot be proved to be ours. */
   | (About & { readonly type: 'unproven' });

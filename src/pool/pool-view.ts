@@ -28,7 +28,7 @@ export function poolStateName(state: PoolState): PoolStateName {
   const ready = state.engines.filter(({ phase }) => phase.is === 'ready').length;
   const engineOf = (replica: number): EngineState | undefined => state.engines.find((engine) => engine.replica === replica);
   if (live.length === 0 && wanted.every((replica) => engineOf(replica)?.phase.is === 'ended')) return 'stopped';
-  if (!poolIsWanted(state)) return 'draining';
+  if (!poolIsWanted(state) || wanted.length === 0) return 'draining';
   if (ready === 0 && !wanted.some((replica) => willStart(state, engineOf(replica)))) return 'failed';
   if (ready === 0 && !state.beenReady) return 'starting';
   return ready < wanted.length ? 'degraded' : 'running';

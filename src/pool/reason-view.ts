@@ -33,7 +33,7 @@ export function poolReason(state: PoolState, now: Now): { readonly reason: strin
   const why = engineReason(state, first, now);
   return {
     reason: why.reason,
-    message: `${wanted.length - notReady.length} of ${wanted.length} ready; ${idIn(state, first)}: ${why.message ?? first.phase.is}`,
+    message: `${wanted.length - notReady.length} of ${wanted.length} ready; ${idIn(state, first)}: ${why.message ?? engineStateName(first)}`,
   };
 }
 
@@ -48,7 +48,7 @@ export function explanations(state: PoolState, replica: number | null, now: Now)
       {
         subject,
         rule: 'state',
-        says: `${engine.phase.is}, generation ${engine.generation}${why.message === null ? '' : `: ${why.message}`}`,
+        says: `${engineStateName(engine)}, generation ${engine.generation}${why.message === null ? '' : `: ${why.message}`}`,
       },
       { subject, rule: 'backoff', says: `${engine.backoffRow} failures in a row for the delay` },
       { subject, rule: 'breaker', says: `${engine.breaker.is}; ${engine.row} of ${failureThreshold} failures that open it` },

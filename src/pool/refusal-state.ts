@@ -1,7 +1,7 @@
 /** Which commands are refused before anything is changed, and with what words. A question: it changes nothing. */
 import { isLive } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
-import { subjectOf } from './command-state.ts';
+import { replicasOf, subjectOf } from './command-state.ts';
 import { span } from './end-message.ts';
 import type { PoolCommand } from './host.ts';
 import type { PoolState } from './pool-state.ts';
@@ -25,10 +25,11 @@ export function refusal(state: PoolState, command: PoolCommand, nowMs: number): 
   }
   switch (command.do) {
     case 'start':
+      return breakerRefusal(state, command, nowMs);
     case 'restart':
-      return stoppedRestart(state, command) ?? breakerRefusal(state, command, nowMs);
+      return stoppedRefusal(state, command.do, command.replica) ?? breakerRefusal(state, command, nowMs);
     case 'retry':
-      return retryRefusal(state, command.replica);
+      return stoppedRefusal(state, command.do, command.replica);
     case 'scale':
       return scaleRefusal(state, command.replicas);
     case 'signal':
@@ -44,41 +45,35 @@ function knows(state: PoolState, replica: number): boolean {
   return replica < state.replicas.count || state.engines.some((engine) => engine.replica === replica && isLive(engine));
 }
 
-function stoppedRestart(state: PoolState, command: Extract<PoolCommand, { do: 'start' | 'restart' }>): PooldError | null {
-  if (command.do === 'start' || state.wanted.state === 'running') return null;
-  return new PooldError('pool_stopped', `cannot restart ${state.name}: it is stopped; say poolctl start ${state.name}`, {
-    pool: state.name,
-  });
+/** `restart` and `retry` start nothing that a person has stopped. */
+function stoppedRefusal(state: PoolState, verb: 'restart' | 'retry', replica: number | null): PooldError | null {
+  const held = replica !== null && state.engines.some((engine) => engine.replica === replica && !isWanted(state, engine));
+  if (state.wanted.state === 'running' && !held) return null;
+  const subject = subjectOf(state, replica);
+  return new PooldError('pool_stopped', `cannot ${verb} ${subject}: it is stopped; say poolctl start ${subject}`, { pool: state.name });
 }
 
 /** A person's start does not pass an open breaker: refused where nothing of it could be started. */
 function breakerRefusal(state: PoolState, command: Extract<PoolCommand, { do: 'start' | 'restart' }>, nowMs: number): PooldError | null {
-  const targets = state.engines.filter((engine) => command.replica === null || engine.replica === command.replica);
-  const whole = state.breaker.is !== 'closed' && targets.some((engine) => !isLive(engine)) && !targets.some(isLive);
-  const shut = targets.filter((engine) => !isLive(engine) && engine.breaker.is !== 'closed');
-  const all =
-    targets.length > 0 && shut.length === targets.length && targets.length >= (command.replica === null ? state.replicas.count : 1);
-  if (!whole && !all) return null;
-  const breaker = state.breaker.is !== 'closed' ? state.breaker : shut[0]?.breaker;
-  const leftMs = breaker?.is === 'open' ? Math.max(0, breaker.untilMs - nowMs) : null;
+  const targets = command.replica === null ? replicasOf(state) : [command.replica];
+  const engines = targets.map((replica) => state.engines.find((engine) => engine.replica === replica));
+  const breakers = engines.map((engine) => (state.breaker.is === 'closed' && engine !== undefined ? engine.breaker : state.breaker));
+  const [breaker] = breakers;
+  const free = engines.some((engine) => engine !== undefined && isLive(engine)) || breakers.some(({ is }) => is === 'closed');
+  if (breaker === undefined || free) return null;
+  const leftMs = breaker.is === 'open' ? Math.max(0, breaker.untilMs - nowMs) : null;
   const until = leftMs === null ? 'one start is being tried' : `it is open for another ${span(leftMs)}`;
   const subject = subjectOf(state, command.replica);
-  return new PooldError(
-    'breaker_open',
-    `cannot ${command.do} ${subject}: the breaker holds it back, ${until}; poolctl retry ${subject} tries once now`,
-    {
-      pool: state.name,
-      reason: 'breaker_open',
-      ...(leftMs === null ? {} : { retryAfterMs: Math.ceil(leftMs) }),
-    },
-  );
-}
-
-function retryRefusal(state: PoolState, replica: number | null): PooldError | null {
-  const targets = state.engines.filter((engine) => replica === null || engine.replica === replica);
-  if (state.wanted.state === 'running' && (replica === null || targets.every((engine) => isWanted(state, engine)))) return null;
-  const subject = subjectOf(state, replica);
-  return new PooldError('pool_stopped', `cannot retry ${subject}: it is stopped; say poolctl start ${subject}`, { pool: state.name });
+  // A retry is for what is wanted only.
+  const way =
+    stoppedRefusal(state, 'retry', command.replica) === null
+      ? `poolctl retry ${subject} tries once now`
+      : `poolctl reset ${state.name} closes it`;
+  return new PooldError('breaker_open', `cannot ${command.do} ${subject}: the breaker holds it back, ${until}; ${way}`, {
+    pool: state.name,
+    reason: 'breaker_open',
+    ...(leftMs === null ? {} : { retryAfterMs: Math.ceil(leftMs) }),
+  });
 }
 
 function scaleRefusal(state: PoolState, replicas: number): PooldError | null {
@@ -101,12 +96,15 @@ function signalRefusal(state: PoolState, command: Extract<PoolCommand, { do: 'si
       pool: state.name,
     });
   const engine = state.engines.find((other) => other.replica === command.replica);
+  if (engine?.phase.is === 'stuck' && engine.phase.why === 'unproven') {
+    return new PooldError('conflict', `cannot signal ${subject}: its process cannot be proved to be ours`, { pool: state.name });
+  }
   const pid = engine !== undefined && 'run' in engine.phase ? engine.phase.run.identity : null;
   return pid === null ? new PooldError('conflict', `cannot signal ${subject}: it has no process`, { pool: state.name }) : null;
 }
 
 function resetRefusal(state: PoolState, name: string | null): PooldError | null {
-  if (name === null || name in currentSpec(state).breaker.classes) return null;
+  if (name === null || Object.hasOwn(currentSpec(state).breaker.classes, name)) return null;
   const known = Object.keys(currentSpec(state).breaker.classes);
   const says = known.length === 0 ? 'no class has a breaker of its own' : `there are ${known.join(', ')}`;
   return new PooldError('invalid_request', `cannot reset the breaker ${name} of ${state.name}: ${says}`, { pool: state.name });

@@ -10,13 +10,16 @@ import type { PoolParts, StoredPool } from './pool.ts';
 import { Pool } from './pool.ts';
 import type { PoolState } from './pool-state.ts';
 import { newPool, restored } from './pool-state.ts';
-import type { Found, Order } from './room.ts';
+import type { Findings, Found, Order } from './room.ts';
+import { currentSpec } from './turn.ts';
 
 export interface Restored {
   readonly pools: readonly Pool[];
   /** Engines that went on without a daemon, and those that ended meanwhile. */
   readonly adopted: number;
   readonly ended: number;
+  /** Engines of ours that no pool takes: they run on, and nobody looks after them. */
+  readonly unknown: readonly EngineRef[];
 }
 
 /** Which spec it is: the same text has the same id, over daemon restarts too. */
@@ -24,28 +27,65 @@ export function specIdOf(spec: PoolSpec): string {
   return createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 16);
 }
 
-export async function restorePools(parts: PoolParts, stored: Stored, specs: readonly PoolSpec[]): Promise<Restored> {
+export interface RestoreOptions {
+  readonly stored: Stored;
+  /** The file's word. */
+  readonly specs: readonly PoolSpec[];
+  /** The store was damaged: what it knew may be less than what runs and what was counted. */
+  readonly damaged: boolean;
+}
+
+export async function restorePools(parts: PoolParts, options: RestoreOptions): Promise<Restored> {
+  const { stored, specs, damaged } = options;
   const known = storedPools(stored);
   const candidates = known.flatMap(({ state }) => candidatesOf(state));
-  const found = await parts.room.find(candidates.filter(({ spawned }) => spawned));
+  const counts = damaged ? await countsOf(parts, specs) : [];
+  const { found, strays } = await parts.room.find(candidates.filter(({ spawned }) => spawned));
   const answers = found[Symbol.iterator]();
-  const byPool = new Map(known.map(({ bootId, state }) => [state.name, poolOf(parts, bootId, state)]));
-  for (const candidate of candidates) {
-    const what: Found = candidate.spawned ? (answers.next().value ?? { is: 'unproven' }) : { is: 'neverStarted' };
-    const pool = byPool.get(candidate.order.ref.pool);
-    if (pool !== undefined) takeIn(parts, pool, { ref: candidate.order.ref, what });
+  const pools = new Map(known.map(({ bootId, state }) => [state.name, poolOf(parts, bootId, state)]));
+  for (const { order, spawned } of candidates) {
+    const what: Found = spawned ? (answers.next().value ?? { is: 'unproven' }) : { is: 'neverStarted' };
+    const pool = pools.get(order.ref.pool);
+    if (pool !== undefined) takeIn(parts, pool, { ref: order.ref, what });
   }
-  for (const spec of specs.filter(({ name }) => !byPool.has(name))) {
-    byPool.set(spec.name, new Pool(parts, restored(newPool({ spec, specId: specIdOf(spec), nowMs: parts.clock.nowMs() })), null));
+  for (const spec of specs.filter(({ name }) => !pools.has(name))) {
+    pools.set(spec.name, new Pool(parts, restored(newPool({ spec, specId: specIdOf(spec), nowMs: parts.clock.nowMs() })), null));
   }
+  const unknown = strays.filter((stray) => !recover(parts, pools.get(stray.ref.pool), stray));
+  for (const ref of counts) pools.get(ref.pool)?.post({ type: 'counted', replica: ref.replica, generation: ref.generation });
   // All are found before the first is told to go on: ports and devices of the living are reserved by then.
   const inFile = new Map(specs.map((spec) => [spec.name, spec]));
-  for (const pool of byPool.values()) {
+  for (const pool of pools.values()) {
     const spec = inFile.get(pool.state.name) ?? null;
     pool.post({ type: 'configured', spec, specId: spec === null ? pool.state.specId : specIdOf(spec) });
   }
   const count = (is: Found['is']): number => found.filter((what) => what.is === is).length;
-  return { pools: [...byPool.values()], adopted: count('alive'), ended: count('ended') };
+  const adopted = count('alive') + strays.length - unknown.length;
+  return { pools: [...pools.values()], adopted, ended: count('ended'), unknown: unknown.map(({ ref }) => ref) };
+}
+
+/** The generations that were given out before the store was damaged, as the logs tell. */
+async function countsOf(parts: PoolParts, specs: readonly PoolSpec[]): Promise<EngineRef[]> {
+  const replicas = specs.flatMap((spec) => Array.from({ length: spec.replicas }, (_, replica) => ({ spec, replica })));
+  const counted = await Promise.all(
+    replicas.map(async ({ spec, replica }) => ({ pool: spec.name, replica, generation: await parts.room.lastGeneration(spec, replica) })),
+  );
+  return counted.filter(({ generation }) => generation > 0);
+}
+
+/** False when no pool takes it: its pool is gone, or has another engine in that place. */
+function recover(parts: PoolParts, pool: Pool | undefined, stray: Findings['strays'][number]): boolean {
+  if (pool === undefined) return false;
+  const { ref, identity, port, device } = stray;
+  const about = { replica: ref.replica, generation: ref.generation };
+  const spec = currentSpec(pool.state);
+  // ORDER: the room knows it before the pool orders its probes.
+  parts.room.recover({ ref, identity, port, device, spec });
+  pool.post({ type: 'recovered', ...about, identity, port, device });
+  const living = livingOf(pool.state, ref);
+  if (living === null) return false;
+  parts.room.watchEnd(living, (exit) => pool.post({ type: 'exited', ...about, exit }));
+  return true;
 }
 
 function poolOf(parts: PoolParts, bootId: string, state: PoolState): Pool {

@@ -31,6 +31,18 @@ export type Found =
   | { readonly is: 'neverStarted' }
   | { readonly is: 'unproven' };
 
+export interface Findings {
+  /** One answer for each, in their order. */
+  readonly found: readonly Found[];
+  /** Ours by every proof, and unknown to the store. */
+  readonly strays: readonly {
+    readonly ref: EngineRef;
+    readonly identity: Identity;
+    readonly port: number | null;
+    readonly device: string | null;
+  }[];
+}
+
 export interface Room {
   readonly containment: 'cgroup' | 'weak';
   /** Null when it went well, else the sentence that says why not. */
@@ -59,8 +71,12 @@ export interface Room {
   releasePort(pool: string, replica: number): void;
   /** Output of the pool's `onExit`. */
   onExit(spec: PoolSpec, entry: HistoryEntry): Promise<string>;
-  /** One answer for each, in their order. The end of what lives is told from then on over `watchEnd`. */
-  find(stored: readonly { readonly order: Order; readonly identity: Identity | null }[]): Promise<readonly Found[]>;
+  /** Looks for what the store knows, and for what it does not. The end of what lives is told from then on over `watchEnd`. */
+  find(stored: readonly { readonly order: Order; readonly identity: Identity | null }[]): Promise<Findings>;
+  /** Takes in what was found unknown, by the order it is taken to run by. */
+  recover(living: Living): void;
+  /** The highest generation that the replica's log speaks of; 0 when none. */
+  lastGeneration(spec: PoolSpec, replica: number): Promise<number>;
   logs(
     about: { readonly pool: string; readonly replica: number; readonly spec: PoolSpec },
     query: LogQuery,

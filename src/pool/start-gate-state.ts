@@ -24,6 +24,8 @@ export interface StartGateState {
 
 export type StartGateEvent =
   | { readonly type: 'requested'; readonly request: StartRequest }
+  /** After a start of the daemon, before any request: it lives, on a device, and has not been ready. */
+  | { readonly type: 'found'; readonly request: StartRequest }
   /** Its pid is recorded, or there will be none. */
   | { readonly type: 'spawnLeft'; readonly ref: EngineRef }
   /** It is ready, or will not be; also takes back a request that still waits. */
@@ -42,6 +44,8 @@ function changed(state: StartGateState, event: StartGateEvent): StartGateState {
   switch (event.type) {
     case 'requested':
       return { ...state, waiting: [...state.waiting, event.request] };
+    case 'found':
+      return { ...state, loading: [...state.loading, event.request] };
     case 'spawnLeft':
       return { ...state, spawning: without(state.spawning, event.ref) };
     case 'deviceLeft':

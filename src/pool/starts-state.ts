@@ -5,7 +5,8 @@ import type { Identity } from '../engine/identity.ts';
 import { NO_SAMPLES } from '../engine/samples-state.ts';
 import type { StartFailure } from '../policy/crash-class.ts';
 import { stopTold } from './endings-state.ts';
-import { startEnded } from './failures-state.ts';
+import { backoffAnnounced, startEnded } from './failures-state.ts';
+import { breakerGate } from './gates-state.ts';
 import { stepped } from './operation-state.ts';
 import { isAutomaticRestart, restartCounted } from './restarts-state.ts';
 import type { Turn } from './turn.ts';
@@ -23,24 +24,7 @@ export function startBegun(turn: Turn, engine: EngineState, cause: StartCause): 
   const spec = currentSpec(turn.state);
   const { specId, prepared } = turn.state;
   const ready = spec.engine.prepare === null || (prepared?.specId === specId && prepared.step === 'done');
-  const run: Run = {
-    specId,
-    cause,
-    startedAtMs: turn.env.wallMs,
-    spawnedMs: null,
-    identity: null,
-    port: engine.port,
-    device: spec.engine.devices?.[engine.replica] ?? null,
-    firstReadyMs: null,
-    readySinceMs: null,
-    readyAtMs: null,
-    samples: NO_SAMPLES,
-    succeeded: false,
-    endReason: null,
-    exit: null,
-    killed: false,
-    adopted: false,
-  };
+  const run: Run = { ...newRun(turn, cause), port: engine.port, device: spec.engine.devices?.[engine.replica] ?? null };
   const begun = put(turn, {
     ...engine,
     generation: engine.generation + 1,
@@ -54,6 +38,28 @@ export function startBegun(turn: Turn, engine: EngineState, cause: StartCause): 
     turn.effects.push({ do: 'prepare', specId });
   }
   return begun;
+}
+
+/** A generation of the current spec that has not come to a process yet. */
+export function newRun(turn: Turn, cause: StartCause): Run {
+  return {
+    specId: turn.state.specId,
+    cause,
+    startedAtMs: turn.env.wallMs,
+    spawnedMs: null,
+    identity: null,
+    port: null,
+    device: null,
+    firstReadyMs: null,
+    readySinceMs: null,
+    readyAtMs: null,
+    samples: NO_SAMPLES,
+    succeeded: false,
+    endReason: null,
+    exit: null,
+    killed: false,
+    adopted: false,
+  };
 }
 
 /** `prepare` of a spec has ended: whoever waited for it goes on, or fails with it. */
@@ -124,7 +130,7 @@ export function becameReady(turn: Turn, engine: EngineState): void {
   const { nowMs, wallMs } = turn.env;
   const first = live.run.firstReadyMs === null;
   if (!turn.state.beenReady) turn.state = { ...turn.state, beenReady: true };
-  const ready = put(turn, { ...engine, blockedRow: 0, phase: { is: 'ready', run: live.run } });
+  const ready = put(turn, { ...engine, phase: { is: 'ready', run: live.run } });
   const changed = putRun(turn, ready, {
     readySinceMs: nowMs,
     firstReadyMs: live.run.firstReadyMs ?? nowMs,
@@ -137,13 +143,12 @@ export function becameReady(turn: Turn, engine: EngineState): void {
   stepped(turn, engine.replica, `${turn.state.name}/${engine.replica} is ready`);
 }
 
-/** Takes a start back for which a breaker has opened since it was decided. */
+/** Takes an automatic start back for which a breaker has opened since it was decided. A person's and a canary's go on. */
 function recalled(turn: Turn, engine: EngineState, run: Run): boolean {
-  const isCanary = turn.state.canary?.replica === engine.replica && turn.state.canary.generation === engine.generation;
-  const heldBack =
-    turn.state.breaker.is !== 'closed' && !isCanary && (isAutomaticRestart(run.cause) || run.cause === 'first' || run.cause === 'trial');
-  if (!heldBack) return false;
-  put(turn, { ...engine, phase: { is: 'backoff', why: 'failure', cause: run.cause, dueMs: turn.env.nowMs, delayMs: 0 } });
+  const automatic = isAutomaticRestart(run.cause) || run.cause === 'first' || run.cause === 'trial';
+  if (!automatic || breakerGate(turn.state, engine) === null) return false;
+  const held = put(turn, { ...engine, phase: { is: 'backoff', why: 'failure', cause: run.cause, dueMs: turn.env.nowMs, delayMs: 0 } });
+  backoffAnnounced(turn, held);
   return true;
 }
 

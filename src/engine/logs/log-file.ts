@@ -128,6 +128,11 @@ export class EngineLog {
     await this.#mark((place) => ({ is: 'exit', generation, ...place, how }));
   }
 
+  /** The highest that the index speaks of; 0 when it speaks of none. */
+  get lastGeneration(): number {
+    return this.#index.lastGeneration;
+  }
+
   /** Where a generation's output stands, `to` null while it is the last; null when nothing is known of it. */
   windowOf(generation: number): { readonly from: number; readonly to: number | null } | null {
     return this.#index.windowOf(generation);

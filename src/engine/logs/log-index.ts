@@ -89,6 +89,10 @@ export class LogIndex {
     return this.#forgottenMarks + (found === -1 ? this.#marks.length : found);
   }
 
+  get lastGeneration(): number {
+    return Math.max(0, ...this.#marks.map((mark) => mark.generation));
+  }
+
   /** Where a generation's output stands; `to` is null while no later one has started. Null: nothing is known of that generation. */
   windowOf(generation: number): { readonly from: number; readonly to: number | null } | null {
     const own = this.#marks.filter((mark) => mark.generation === generation);
