@@ -58,7 +58,10 @@ export function armFailpoint(order: string | undefined): void {
   if (order === undefined || order === '') return;
   const [name = '', times = '1'] = order.split('@');
   if (!FAILPOINTS.some((known) => known === name) || !/^[1-9]\d{0,5}$/.test(times)) {
-    throw new PooldError('invalid_request', `cannot arm POOLD_FAILPOINT=${order}: it takes NAME or NAME@N, and knows ${FAILPOINTS.join(', ')}`);
+    throw new PooldError(
+      'invalid_request',
+      `cannot arm POOLD_FAILPOINT=${order}: it takes NAME or NAME@N, and knows ${FAILPOINTS.join(', ')}`,
+    );
   }
   armed = { name, left: Number(times) };
 }

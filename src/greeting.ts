@@ -1,6 +1,8 @@
 /** What a person sees who starts the daemon on a terminal: where it is, what runs, and what to type next. A service has its log. */
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Paths } from './paths.ts';
+import { personState } from './paths.ts';
 import type { PoolStatus } from './pool/status.ts';
 
 /** Printed on standard error where that is a terminal or the daemon was started by npm: standard output is the log's. */
@@ -11,9 +13,9 @@ export function greet(paths: Paths, pools: readonly PoolStatus[]): void {
 
 function greeting(paths: Paths, pools: readonly PoolStatus[]): string[] {
   const first = pools[0]?.pool ?? 'POOL';
-  const poolctl = `bin/poolctl --socket ${near(paths.apiSocket)}`;
-  const own = paths.apiSocket.endsWith('/poold/api.sock') || paths.apiSocket.endsWith('/poold/run/api.sock');
-  const command = own ? 'npx poolctl' : `npx ${poolctl}`;
+  const found = paths.apiSocket === join(personState(process.env), 'run', 'api.sock') || process.env.XDG_RUNTIME_DIR !== undefined;
+  const poolctl = near(fileURLToPath(new URL('../bin/poolctl', import.meta.url)));
+  const command = found ? poolctl : `${poolctl} --socket ${near(paths.apiSocket)}`;
   return [
     '',
     `poold listens at ${paths.apiSocket}`,

@@ -22,13 +22,15 @@ const PID_FILE = 'poold.pid';
 const WAIT_MS = 700;
 
 /**
- * Takes both locks and writes `poold.pid`; makes the directories (0700) where they are not there. The kernel lets go when this process ends,
+ * Takes both locks and writes `poold.pid`; makes the directories (state 0711, runtime 0700) where they are not there. The kernel lets go when this process ends,
  * however it ends. Throws PooldError `conflict` with the pid of the holder within 2 s, `forbidden` where the directories cannot be written.
  */
 export function lockDaemon({ stateDirectory, runtimeDirectory }: DaemonDirectories): DaemonLock {
   const held: HeldFile[] = [];
   const pidFile = join(runtimeDirectory, PID_FILE);
   try {
+    // Others may pass through, to an engine's TMPDIR, and not look around: everything of ours in it has a mode of its own.
+    mkdirSync(stateDirectory, { recursive: true, mode: 0o711 });
     for (const directory of distinct([stateDirectory, runtimeDirectory])) held.push(holdDirectory(directory));
     writeFileSync(`${pidFile}.new`, `${process.pid}\n`, { mode: 0o644 });
     chmodSync(`${pidFile}.new`, 0o644);

@@ -10,6 +10,7 @@ import { configJsonSchema } from './config/schema.ts';
 import type { Kind } from './config/spec.ts';
 import { runDaemon } from './daemon.ts';
 import { PooldError } from './errors.ts';
+import { armFailpoint } from './failpoint.ts';
 import type { PathOptions } from './paths.ts';
 import { pathsFor } from './paths.ts';
 import { VERSION } from './version.ts';
@@ -49,6 +50,7 @@ function programFor(ended: (code: number) => void): Command {
     .option('--log-dir <dir>', "the engines' logs")
     .addOption(new Option('--runtime-dir <dir>', 'sockets, pid and handoff files').env('POOLD_RUNTIME_DIR'))
     .action(async (options: PathOptions) => {
+      armFailpoint(process.env.POOLD_FAILPOINT);
       ended(await runDaemon(pathsFor(options, process.env)));
     });
   program

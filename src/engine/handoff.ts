@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PoolSpec } from '../config/spec.ts';
+import { failpoint } from '../failpoint.ts';
 import { expandAll } from './environment.ts';
 import type { EngineRef, Identity } from './identity.ts';
 import { engineId, fileStem } from './identity.ts';
@@ -68,7 +69,9 @@ export class Handoffs {
   #replace(name: string, text: string): void {
     const path = join(this.#dir, name);
     writeFileSync(`${path}.new`, text, { mode: 0o640 });
+    failpoint('file:written');
     renameSync(`${path}.new`, path);
+    failpoint('file:renamed');
   }
 }
 

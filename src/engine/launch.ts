@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 import type { LimitsSpec } from '../config/spec.ts';
+import { failpoint } from '../failpoint.ts';
 import type { Containment } from './cgroup.ts';
 import { killCgroup, limitCgroup, makeLeaf, removeCgroup } from './cgroup.ts';
 import type { Exits, LauncherEnd } from './exits.ts';
@@ -46,6 +47,7 @@ export async function launch(host: LaunchHost, order: LaunchOrder): Promise<Laun
   if (executable.is === 'failed') return executable;
   const held = hold(host, { order, plan, executable: executable.path });
   if (held.is === 'failed') return held;
+  failpoint('launch:held');
   const started = await spawnLauncher(host, { order, plan, held });
   if (started.is === 'failed') {
     giveBack(host, ref, held.leaf);
@@ -124,7 +126,9 @@ async function spawnLauncher(host: LaunchHost, parts: { order: LaunchOrder; plan
     const { code, message } = await running.problem;
     return startProblem(ref, errnoClass(code), message);
   }
+  failpoint('launch:forked');
   const word = await firstOf(host, running);
+  failpoint('launch:told');
   if (word?.is === 'refused') {
     await running.end;
     const what = word.lost.join(', ');

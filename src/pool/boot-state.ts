@@ -6,7 +6,7 @@ import type { Identity } from '../engine/identity.ts';
 import { rebooted } from '../policy/breaker.ts';
 import { canaryLeft } from './breakers-state.ts';
 import { exited, stopTold } from './endings-state.ts';
-import { causeAgain, rebootEnded } from './failures-state.ts';
+import { backoffAnnounced, causeAgain, rebootEnded } from './failures-state.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
 import type { About } from './starts-state.ts';
 import { newRun } from './starts-state.ts';
@@ -137,13 +137,13 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
   const cause = causeAgain(engine, live.run);
   canaryLeft(turn, engine);
   turn.effects.push({ do: 'release', ref: refOf(turn, engine) });
-  put(turn, {
+  const restart = isAutomaticRestart(live.run.cause);
+  const after = put(turn, {
     ...engine,
-    phase: isAutomaticRestart(live.run.cause)
-      ? { is: 'backoff', why: 'failure', cause, dueMs: turn.env.nowMs, delayMs: 0 }
-      : { is: 'idle' },
+    phase: restart ? { is: 'backoff', why: 'failure', cause, dueMs: turn.env.nowMs, delayMs: 0 } : { is: 'idle' },
   });
-  emit(turn, 'engine.stopped', { reason: 'never_started' }, engine);
+  if (restart) backoffAnnounced(turn, after);
+  else emit(turn, 'engine.stopped', { reason: 'never_started' }, after);
 }
 
 /** Something is there that may be ours and cannot be proved to be: hands off, and nothing beside it. */

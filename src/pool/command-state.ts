@@ -8,6 +8,7 @@ import { engineId } from '../engine/identity.ts';
 import { backoffDelayMs } from '../policy/backoff.ts';
 import { closedBreaker } from '../policy/breaker.ts';
 import { ANY, breakerClosed, canaryCandidates, canaryLeft, classState, putClass } from './breakers-state.ts';
+import { backoffAnnounced } from './failures-state.ts';
 import type { PoolCommand } from './host.ts';
 import { ended, superseded } from './operation-state.ts';
 import type { ActiveOperation, PoolState } from './pool-state.ts';
@@ -159,7 +160,8 @@ function engineReset(turn: Turn, engine: EngineState): void {
   const phase = missing
     ? ({ is: 'backoff', why: 'failure', cause: 'recovery', dueMs: turn.env.nowMs + delayMs, delayMs } as const)
     : engine.phase;
-  put(turn, { ...engine, row: 0, backoffRow: 0, blockedRow: 0, breaker: freshBreaker(turn), phase });
+  const after = put(turn, { ...engine, row: 0, backoffRow: 0, blockedRow: 0, breaker: freshBreaker(turn), phase });
+  if (missing) backoffAnnounced(turn, after);
 }
 
 /** A person vouches that the stuck process does not matter any more: its port and devices are free again. */

@@ -2,12 +2,14 @@
 import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
+import { stoodForMs } from '../engine/samples-state.ts';
 import { isCanary } from './breakers-state.ts';
 import { span } from './end-message.ts';
 import type { Gate } from './gates-state.ts';
 import { startGate } from './gates-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { limitOf } from './restarts-state.ts';
+import type { EngineStateName } from './status.ts';
 import { specOf, stamp } from './turn.ts';
 import { isWanted } from './wanted-state.ts';
 
@@ -16,6 +18,10 @@ export interface Reason {
   readonly message: string | null;
   /** Monotonic time of the start that is due, or null when no clock tells. */
   readonly nextStartMs: number | null;
+}
+
+export function engineStateName(engine: EngineState): EngineStateName {
+  return engine.phase.is === 'idle' || engine.phase.is === 'ended' ? 'stopped' : engine.phase.is;
 }
 
 export function engineReason(state: PoolState, engine: EngineState, now: { readonly nowMs: number }): Reason {
@@ -46,9 +52,10 @@ function idleReason(state: PoolState, engine: EngineState): Omit<Reason, 'nextSt
       reason: 'stopped_by_hand',
       message: `stopped by ${engine.held.by} at ${stamp(engine.held.atMs)}${because(engine.held.reason)}`,
     };
-  return isWanted(state, engine)
-    ? { reason: null, message: null }
-    : { reason: 'not_wanted', message: 'its pool is stopped or has fewer replicas' };
+  if (isWanted(state, engine)) return { reason: null, message: null };
+  if (engine.replica >= state.replicas.count)
+    return { reason: 'scaled_down', message: `the pool has ${state.replicas.count} replicas now` };
+  return { reason: 'pool_stopped', message: `${state.name} is stopped; poolctl start ${state.name} starts it` };
 }
 
 function backoffReason(state: PoolState, engine: EngineState, nowMs: number): Reason {
@@ -103,7 +110,13 @@ function liveReason(state: PoolState, engine: EngineState, nowMs: number): Omit<
       return { reason: live.step, message: `${STEPS[live.step]}${left}${canary}${last}` };
     }
     case 'unready':
-      return { reason: live.why, message: live.why === 'stalled' ? `stalled: ${run.samples.message}` : `its readiness probe fails${last}` };
+      return {
+        reason: live.why,
+        message:
+          live.why === 'stalled'
+            ? `stalled for ${span(stoodForMs(run.samples))}: ${run.samples.message}`
+            : `its readiness probe fails${last}`,
+      };
     case 'stopping': {
       const left =
         live.stuckAtMs === null ? `KILL in ${span(Math.max(0, live.killAtMs - nowMs))}` : 'killed, waiting for its processes to be gone';

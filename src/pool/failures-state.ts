@@ -199,10 +199,11 @@ export function backoffAnnounced(turn: Turn, engine: EngineState): void {
   if (engine.phase.is !== 'backoff') return;
   const { delayMs, dueMs, why } = engine.phase;
   const reason = why === 'failure' ? (engine.lastFailureClass ?? 'unknown') : why;
+  const nextStartMs = engine.breaker.is === 'open' ? engine.breaker.untilMs : dueMs;
   emit(
     turn,
     'engine.backoff',
-    { reason, delayMs: Math.round(delayMs), nextStartAt: stampOf(turn.env, dueMs), failureCount: engine.backoffRow },
+    { reason, delayMs: Math.round(delayMs), nextStartAt: stampOf(turn.env, nextStartMs), failureCount: engine.backoffRow },
     engine,
   );
 }

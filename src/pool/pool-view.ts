@@ -5,10 +5,10 @@ import { engineId } from '../engine/identity.ts';
 import { engineUrl } from '../engine/url.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { isCanary } from './breakers-state.ts';
-import { engineReason } from './engine-view.ts';
+import { engineReason, engineStateName } from './engine-view.ts';
 import type { PoolState } from './pool-state.ts';
 import { poolReason } from './reason-view.ts';
-import type { BreakerStatus, EngineStateName, EngineStatus, Override, PoolStateName, PoolStatus } from './status.ts';
+import type { BreakerStatus, EngineStatus, Override, PoolStateName, PoolStatus } from './status.ts';
 import { currentSpec, specOf, stamp, stampOf } from './turn.ts';
 import { isWanted, poolIsWanted, wantedReplicas } from './wanted-state.ts';
 
@@ -64,10 +64,6 @@ export function poolStatus(state: PoolState, seen: Seen): PoolStatus {
     lastError: state.lastError,
     engines: [...shown, ...seen.external],
   };
-}
-
-export function engineStateName(engine: EngineState): EngineStateName {
-  return engine.phase.is === 'idle' || engine.phase.is === 'ended' ? 'stopped' : engine.phase.is;
 }
 
 /** A start is under way or due, and nothing but time or its own end decides it. */

@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { momentOf } from '../clock.ts';
 import { PooldError } from '../errors.ts';
 import type { Happening } from '../events/event.ts';
+import { effectPoint, failpoint } from '../failpoint.ts';
 import type { Store } from '../store/store.ts';
 import { dueMs } from './due-state.ts';
 import { EffectRunner } from './effect-runner.ts';
@@ -105,7 +106,11 @@ export class Pool {
         class: 'starved',
         message: 'cannot store the intent to start it: the disk of the state directory is full',
       });
-    } else this.#runner.run(effect);
+      return;
+    }
+    effectPoint(effect.do, 'before');
+    this.#runner.run(effect);
+    effectPoint(effect.do, 'after');
   }
 
   /** On a full disk a command is refused; anything else has happened, and is stored with the next commit that goes through. */
@@ -115,7 +120,9 @@ export class Pool {
     const rows = rowsOf(this.#state, this.#stored, this.#parts.bootId);
     if (rows.pools.length + rows.engines.length + operations.length + exits.length === 0) return 'stored';
     try {
+      failpoint('commit:before');
       this.#parts.store.commit({ ...rows, operations, exits });
+      failpoint('commit:after');
       this.#stored = this.#state;
       return 'stored';
     } catch (error) {

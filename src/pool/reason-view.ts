@@ -3,7 +3,7 @@ import { isLive } from '../engine/engine-state.ts';
 import { countInWindow } from '../policy/restart-limiter.ts';
 import { ANY, missing } from './breakers-state.ts';
 import { span } from './end-message.ts';
-import { engineReason, idIn } from './engine-view.ts';
+import { engineReason, engineStateName, idIn } from './engine-view.ts';
 import type { PoolState } from './pool-state.ts';
 import { limitOf, stormSpecOf } from './restarts-state.ts';
 import type { Explanation } from './status.ts';
@@ -24,9 +24,10 @@ export function poolReason(state: PoolState, now: Now): { readonly reason: strin
       message: `stopped by ${override.by} at ${stamp(override.atMs)}${override.reason === null ? '' : `: ${override.reason}`}`,
     };
   }
-  const open = breakerSays(state, now);
-  if (open !== null) return { reason: 'breaker_open', message: open };
+  const [open] = breakerNames(state).flatMap((name) => breakerSays(state, name, now) ?? []);
+  if (open !== undefined) return { reason: 'breaker_open', message: open };
   const wanted = wantedReplicas(state);
+  if (wanted.length === 0) return nothingWanted(state);
   const notReady = state.engines.filter((engine) => wanted.includes(engine.replica) && engine.phase.is !== 'ready');
   const [first] = notReady.toSorted((one, other) => Number(isLive(one)) - Number(isLive(other)) || one.replica - other.replica);
   if (first === undefined) return { reason: null, message: null };
@@ -35,6 +36,17 @@ export function poolReason(state: PoolState, now: Now): { readonly reason: strin
     reason: why.reason,
     message: `${wanted.length - notReady.length} of ${wanted.length} ready; ${idIn(state, first)}: ${why.message ?? engineStateName(first)}`,
   };
+}
+
+/** The pool is to run, but with no engine: scaled to none, or each of them stopped. */
+function nothingWanted(state: PoolState): { readonly reason: string; readonly message: string } {
+  const { count, override } = state.replicas;
+  if (count === 0)
+    return {
+      reason: 'scaled_to_none',
+      message: `scaled to 0 by ${override?.by ?? 'the file'}; poolctl scale ${state.name} N starts N engines`,
+    };
+  return { reason: 'stopped_by_hand', message: `each of its ${count} engines is stopped by hand; poolctl start ${state.name} starts them` };
 }
 
 /** Every rule that holds something back or has counted something, with its numbers. */
@@ -72,7 +84,11 @@ function poolExplanations(state: PoolState, now: Now): Explanation[] {
       rule: 'wanted',
       says: `${state.wanted.state}: ${wanted}${state.orphaned ? '; the pool is gone from the file and runs on by its last spec' : ''}`,
     },
-    { subject, rule: 'breaker', says: breakerSays(state, now) ?? 'closed' },
+    ...breakerNames(state).map((name) => ({
+      subject,
+      rule: name === ANY ? 'breaker' : `breaker ${name}`,
+      says: breakerSays(state, name, now) ?? closedSays(state, name),
+    })),
     {
       subject,
       rule: 'limiter',
@@ -86,28 +102,29 @@ function poolExplanations(state: PoolState, now: Now): Explanation[] {
   ];
 }
 
+function closedSays(state: PoolState, name: string): string {
+  const { classes } = currentSpec(state).breaker;
+  return name === ANY
+    ? 'closed'
+    : `closed; ${state.classes[name]?.row ?? 0} of ${classes[name]?.failureThreshold ?? 'no'} failures that open it`;
+}
+
 function stormCount(state: PoolState, windowMs: number, now: Now): number {
   return state.storm.filter(({ atMs }) => atMs > now.nowMs - windowMs).length;
 }
 
-function breakerSays(state: PoolState, now: Now): string | null {
-  const named: [string, PoolState['breaker'], string][] = [
-    ['the breaker', state.breaker, ANY],
-    ...Object.entries(state.classes).map(([name, { breaker }]): [string, PoolState['breaker'], string] => [
-      `the breaker of class ${name}`,
-      breaker,
-      name,
-    ]),
-  ];
-  for (const [whose, breaker, name] of named) {
-    const { length } = missing(state, name);
-    const hint = `poolctl retry ${state.name} tries one now, poolctl reset ${state.name} closes it`;
-    if (breaker.is === 'open')
-      return `${whose} is open for another ${span(Math.max(0, breaker.untilMs - now.nowMs))}, ${length} waiting; ${hint}`;
-    if (breaker.is === 'half_open') {
-      const canary = state.canary?.of === name ? `${state.name}/${state.canary.replica} is being tried` : 'the next try is due';
-      return `${whose} is half open: ${canary}; ${hint}`;
-    }
-  }
-  return null;
+/** What an open or half-open breaker is at, and what ends that; null for a closed one. */
+function breakerSays(state: PoolState, name: string, now: Now): string | null {
+  const breaker = name === ANY ? state.breaker : state.classes[name]?.breaker;
+  if (breaker === undefined || breaker.is === 'closed') return null;
+  const whose = name === ANY ? 'the breaker' : `the breaker of class ${name}`;
+  const hint = `poolctl retry ${state.name} tries one now, poolctl reset ${state.name} closes it`;
+  if (breaker.is === 'open' && breaker.untilMs > now.nowMs)
+    return `${whose} is open for another ${span(breaker.untilMs - now.nowMs)}, ${missing(state, name).length} waiting; ${hint}`;
+  const canary = state.canary?.of === name ? `${state.name}/${state.canary.replica} is being tried` : 'the next try is due';
+  return `${whose} is half open: ${canary}; ${hint}`;
+}
+
+function breakerNames(state: PoolState): string[] {
+  return [ANY, ...Object.keys(state.classes)];
 }

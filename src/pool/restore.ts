@@ -4,6 +4,7 @@ import type { PoolSpec } from '../config/spec.ts';
 import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import type { EngineRef, Identity } from '../engine/identity.ts';
+import { failpoint } from '../failpoint.ts';
 import type { Stored } from '../store/store.ts';
 import { livingOf, orderOf } from './effect-runner.ts';
 import type { PoolParts, StoredPool } from './pool.ts';
@@ -41,6 +42,7 @@ export async function restorePools(parts: PoolParts, options: RestoreOptions): P
   const candidates = known.flatMap(({ state }) => candidatesOf(state));
   const counts = damaged ? await countsOf(parts, specs) : [];
   const { found, strays } = await parts.room.find(candidates.filter(({ spawned }) => spawned));
+  failpoint('adopt:found');
   const answers = found[Symbol.iterator]();
   const pools = new Map(known.map(({ bootId, state }) => [state.name, poolOf(parts, bootId, state)]));
   for (const { order, spawned } of candidates) {

@@ -8,7 +8,7 @@ import { livePhase } from '../engine/engine-state.ts';
 import type { Health } from '../engine/samples-state.ts';
 import { breakersAdvanced } from './canary-state.ts';
 import { killTimeElapsed, stopTold } from './endings-state.ts';
-import { succeeded } from './failures-state.ts';
+import { backoffAnnounced, succeeded } from './failures-state.ts';
 import { dueAtMs, startGate } from './gates-state.ts';
 import { levelAnnounced } from './restarts-state.ts';
 import { rollingAdvanced } from './rolling-state.ts';
@@ -30,6 +30,7 @@ export function settled(turn: Turn): void {
   specsForgotten(turn);
 }
 
+/** Times are compared as the sums that `dueMs` tells: a difference of fractions can come out below the same span. */
 function timersElapsed(turn: Turn, engine: EngineState): void {
   killTimeElapsed(turn, engine);
   const { phase } = engine;
@@ -39,18 +40,18 @@ function timersElapsed(turn: Turn, engine: EngineState): void {
   const { readySinceMs } = phase.run;
   const spec = currentSpec(turn.state);
   if (readySinceMs === null) return;
-  if (!phase.run.succeeded && nowMs - readySinceMs >= spec.breaker.successAfterMs) succeeded(turn, engine);
+  if (!phase.run.succeeded && nowMs >= readySinceMs + spec.breaker.successAfterMs) succeeded(turn, engine);
   const proven = engineAt(turn, engine.replica);
-  if (proven.backoffRow > 0 && nowMs - readySinceMs >= spec.backoff.resetAfterMs) put(turn, { ...proven, backoffRow: 0 });
+  if (proven.backoffRow > 0 && nowMs >= readySinceMs + spec.backoff.resetAfterMs) put(turn, { ...proven, backoffRow: 0 });
 }
 
 function startTimeElapsed(turn: Turn, engine: EngineState): void {
   const live = livePhase(engine);
   if (live?.is !== 'starting' || live.run.spawnedMs === null) return;
   const spec = specOf(turn.state, live.run.specId);
-  const agedMs = turn.env.nowMs - live.run.spawnedMs;
-  if (isUnprobed(spec) && agedMs >= spec.readyAfterMs) becameReady(turn, engine);
-  else if (agedMs >= spec.startTimeoutMs) stopTold(turn, engine, 'start_timeout');
+  const { nowMs } = turn.env;
+  if (isUnprobed(spec) && nowMs >= live.run.spawnedMs + spec.readyAfterMs) becameReady(turn, engine);
+  else if (nowMs >= live.run.spawnedMs + spec.startTimeoutMs) stopTold(turn, engine, 'start_timeout');
 }
 
 function isUnprobed(spec: PoolSpec): boolean {
@@ -103,7 +104,10 @@ function startsDecided(turn: Turn): void {
     const engine = engineAt(turn, replica);
     if (engine.phase.is !== 'idle') continue;
     if (turn.state.breaker.is === 'closed' && engine.breaker.is === 'closed') startBegun(turn, engine, 'first');
-    else put(turn, { ...engine, phase: { is: 'backoff', why: 'failure', cause: 'first', dueMs: turn.env.nowMs, delayMs: 0 } });
+    else {
+      const phase = { is: 'backoff', why: 'failure', cause: 'first', dueMs: turn.env.nowMs, delayMs: 0 } as const;
+      backoffAnnounced(turn, put(turn, { ...engine, phase }));
+    }
   }
   const waiting = turn.state.engines.filter((engine) => engine.phase.is === 'backoff' && isWanted(turn.state, engine));
   for (const engine of waiting.toSorted((one, other) => dueAtMs(one) - dueAtMs(other) || one.replica - other.replica)) {

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PooldError } from '../errors.ts';
 import { inWords, isBusy, isDamage, isFull } from './sqlite-errors.ts';
+import { makePrivate } from './sqlite-lock.ts';
 
 export interface OpenOptions {
   readonly file: string;
@@ -42,6 +43,7 @@ function worked<T>({ file, migrations }: OpenOptions, settled: (db: DatabaseSync
   const header = headerOf(file);
   // SQLite takes a file format of the future for a read-only file, which would look like a full disk.
   if (header !== null && header.readUInt8(18) > 2) throw damaged('file format not known');
+  makePrivate(file);
   const db = new DatabaseSync(file, { timeout: BUSY_MS });
   try {
     if (version(db) === 0) db.exec('PRAGMA auto_vacuum = INCREMENTAL');
