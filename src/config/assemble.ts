@@ -34,7 +34,7 @@ export function assemble(sources: readonly Source[]): Assembled {
   const layers = sources.map((source, index) => topLevel(source, index === 0, report));
   const main = sources[0];
   const defaults = main ? parseDefaults(main, layers[0]?.defaults, report) : {};
-  const daemon = main ? parseDaemon(main, layers[0]?.daemon ?? {}, report) : {};
+  const { daemon, wrong } = main ? parseDaemon(main, layers[0]?.daemon ?? {}, report) : { daemon: {}, wrong: [] };
   const pools = assemblePools(sources, layers, { main, defaults, report });
   const spec: ConfigSpec = { daemon: resolveDaemon(daemon), pools: pools.map(({ spec: pool }) => pool) };
   if (main) {
@@ -42,7 +42,7 @@ export function assemble(sources: readonly Source[]): Assembled {
     for (const finding of hostFindings(spec)) {
       const [top, name, ...rest] = finding.path;
       if (top === 'pools') report.pool({ ...finding, path: rest }, String(name), homes.get(String(name)) ?? main, main);
-      else report.add(main, finding);
+      else if (!wrong.some((path) => isWithin(finding.path, path))) report.add(main, finding);
     }
     if (pools.length === 0 && !report.failed) report.add(main, warning(['pools'], 'cannot keep anything alive: there are no pools'));
   }
@@ -81,10 +81,11 @@ function topLevelHint(name: string, known: readonly string[]): string {
   return Object.hasOwn(poolSchema.shape, name) ? `it is a key of a pool: pools.NAME.${name} or defaults.${name}` : hint(name, known);
 }
 
+/** `wrong` are keys that were left out: that they are missing is no second problem. */
 function parseDaemon(main: Source, raw: unknown, report: Report) {
   const { data, findings } = parsePart(daemonSchema, raw, []);
   for (const finding of findings) report.add(main, finding);
-  return anchorDaemon(data ?? {}, main.directory);
+  return { daemon: anchorDaemon(data ?? {}, main.directory), wrong: findings.map(({ path }) => path) };
 }
 
 function parseDefaults(main: Source, raw: unknown, report: Report): PoolInput {

@@ -3,13 +3,13 @@ import { backoffDelayMs } from '../policy/backoff.ts';
 import { OWN_CLASSES } from '../policy/crash-class.ts';
 import { hint } from './nearest.ts';
 import type { Finding, Path } from './problem.ts';
-import { warning } from './problem.ts';
+import { failure, warning } from './problem.ts';
 import { formatDuration } from './quantity.ts';
 import type { PoolSpec } from './spec.ts';
 import type { Wrote } from './template-rules.ts';
 
 export function restartFindings(pool: PoolSpec, wrote: Wrote): Finding[] {
-  return [...togetherFindings(pool, wrote), ...lengthFindings(pool), ...classFindings(pool, wrote)];
+  return [...togetherFindings(pool, wrote), ...lengthFindings(pool), ...classFindings(pool, wrote), ...patternFindings(pool)];
 }
 
 const LIMIT_COUNT: Path = ['restartLimit', 'count'];
@@ -104,6 +104,16 @@ function lengthFindings({ backoff, breaker }: PoolSpec): Finding[] {
   over(['backoff', 'minDelay'], backoff.minDelayMs, 'backoff.limit', backoff.limitMs);
   over(['breaker', 'openFor'], breaker.openForMs, 'breaker.openForMax', breaker.openForMaxMs);
   return findings;
+}
+
+/** Classes that say what poold itself did or lacked: a line of a log cannot make a crash one of them, or it would count for nothing. */
+const NOT_BY_PATTERN = new Set(['requested', 'unhealthy', 'start_timeout', 'clean', 'starved']);
+
+function patternFindings(pool: PoolSpec): Finding[] {
+  return pool.crashPatterns.flatMap((entry, index) => {
+    if (!NOT_BY_PATTERN.has(entry.class)) return [];
+    return [failure(['crashPatterns', index, 'class'], `cannot be ${entry.class}: that class is poold's own, and no log line gives it`)];
+  });
 }
 
 function classFindings(pool: PoolSpec, wrote: Wrote): Finding[] {

@@ -48,8 +48,8 @@ export interface Run {
   readonly exit: Exit | null;
   /** KILL was needed. */
   readonly killed: boolean;
-  /** An adopted generation that this daemon did not start. */
-  readonly adopted: boolean;
+  /** Monotonic; when a later daemon took it over from the one that had started it. */
+  readonly adoptedMs: number | null;
 }
 
 export interface Exit {
@@ -108,6 +108,16 @@ export interface EngineState {
 }
 
 export type LivePhase = Extract<Phase, { readonly run: Run }>;
+
+/** What an engine gets to show that it is ready when it was loading while no daemon could ask it. */
+const ADOPTED_GRACE_MS = 10_000;
+
+/** When a start is over that has not come to ready: `startTimeout` after the spawn, and not before somebody has had the time to ask. */
+export function startEndsMs(run: Run, startTimeoutMs: number): number {
+  if (run.spawnedMs === null) return Number.POSITIVE_INFINITY;
+  const graceMs = Math.min(startTimeoutMs, ADOPTED_GRACE_MS);
+  return Math.max(run.spawnedMs + startTimeoutMs, run.adoptedMs === null ? 0 : run.adoptedMs + graceMs);
+}
 
 export function livePhase(engine: EngineState): LivePhase | null {
   return 'run' in engine.phase ? engine.phase : null;

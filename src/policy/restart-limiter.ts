@@ -26,12 +26,12 @@ export function freeAtMs(log: RestartLog, limit: Limit, asked: { readonly nowMs:
 
 /** The log with a restart at `nowMs` in it, and without those that no window reaches any more. */
 export function restarted(log: RestartLog, limit: Limit, nowMs: number): RestartLog {
-  return [...log.filter((atMs) => atMs > nowMs - limit.windowMs), nowMs].slice(-LOG_MAX);
+  return [...log.filter((atMs) => atMs + limit.windowMs > nowMs), nowMs].slice(-LOG_MAX);
 }
 
-/** How many restarts the window that ends at `nowMs` holds. A restart exactly `windowMs` ago is out of it. */
+/** How many restarts the window that ends at `nowMs` holds. A restart exactly `windowMs` ago is out of it: compared as the sum that `freeAtMs` tells. */
 export function countInWindow(log: RestartLog, limit: Limit, nowMs: number): number {
-  return log.reduce((count, atMs) => (atMs > nowMs - limit.windowMs ? count + 1 : count), 0);
+  return log.reduce((count, atMs) => (atMs + limit.windowMs > nowMs ? count + 1 : count), 0);
 }
 
 /** How near the limit the window is: `half` from half of `count` on (rounded up), `limit` when no restart is left. */

@@ -13,7 +13,7 @@ export interface StormSpec {
 
 /** The entries that still count at `nowMs`, with one more. */
 export function stormEntered(entries: readonly StormEntry[], spec: StormSpec, entry: StormEntry): readonly StormEntry[] {
-  return [...entries.filter((old) => old.atMs > entry.atMs - spec.windowMs), entry].slice(-spec.count);
+  return [...entries.filter((old) => old.atMs + spec.windowMs > entry.atMs), entry].slice(-spec.count);
 }
 
 export function isStorm(entries: readonly StormEntry[], spec: StormSpec): boolean {

@@ -11,7 +11,7 @@ import { isAutomaticRestart } from './restarts-state.ts';
 import type { About } from './starts-state.ts';
 import { newRun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
-import { currentSpec, emit, engineAt, put, putRun, refOf } from './turn.ts';
+import { currentSpec, emit, engineAt, put, putRun, refOf, specOf } from './turn.ts';
 
 /** The file's spec acts at the next start of each engine; a pool that is gone from the file runs on as it was. */
 export function configured(turn: Turn, spec: PoolSpec | null, specId: string): void {
@@ -70,7 +70,7 @@ export function machineRebooted(turn: Turn): void {
 export function adopted(turn: Turn, engine: EngineState, identity: Identity): void {
   const live = livePhase(engine);
   if (live === null) return;
-  const run = { ...live.run, identity, adopted: true, spawnedMs: live.run.spawnedMs ?? turn.env.nowMs };
+  const run = { ...live.run, identity, adoptedMs: turn.env.nowMs, spawnedMs: live.run.spawnedMs ?? turn.env.nowMs };
   const ref = refOf(turn, engine);
   switch (live.is) {
     case 'starting': {
@@ -86,10 +86,15 @@ export function adopted(turn: Turn, engine: EngineState, identity: Identity): vo
       turn.effects.push({ do: 'writeHandoff', ref }, { do: 'probe', ref, phase: 'serving' });
       return;
     case 'stopping':
-      put(turn, { ...engine, phase: { ...live, run } });
-      turn.effects.push({ do: live.stuckAtMs === null ? 'terminate' : 'kill', ref }, { do: 'awaitGone', ref });
+      endingAgain(turn, put(turn, { ...engine, phase: { ...live, run } }), 'terminate');
       return;
     case 'stuck':
+      // It could not be proved to be ours, and now it can: it goes on, once it has shown that it is ready.
+      if (live.why === 'unproven' && run.endReason === null) {
+        put(turn, { ...engine, phase: { is: 'starting', step: 'probing', run } });
+        turn.effects.push({ do: 'probe', ref, phase: 'starting' });
+        return;
+      }
       put(turn, { ...engine, phase: { ...live, why: 'unkillable', run } });
       turn.effects.push({ do: 'awaitGone', ref });
       return;
@@ -107,7 +112,7 @@ export function recovered(
   const engine = engineAt(turn, about.replica);
   if (isLive(engine) || engine.generation > about.generation) return;
   const { identity, port, device } = found;
-  const run = { ...newRun(turn, 'first'), identity, port, device, adopted: true, spawnedMs: turn.env.nowMs };
+  const run = { ...newRun(turn, 'first'), identity, port, device, adoptedMs: turn.env.nowMs, spawnedMs: turn.env.nowMs };
   const known = put(turn, { ...engine, generation: about.generation, port, phase: { is: 'starting', step: 'probing', run } });
   emit(turn, 'engine.starting', { cause: 'first', reason: 'recovered', engineVersion: currentSpec(turn.state).engine.version }, known);
   turn.effects.push({ do: 'probe', ref: refOf(turn, known), phase: 'starting' });
@@ -124,10 +129,19 @@ export function endedMeanwhile(turn: Turn, engine: EngineState, end: { readonly 
   const live = livePhase(engine);
   if (live === null) return;
   const known = putRun(turn, engine, { identity: end.identity, spawnedMs: live.run.spawnedMs ?? turn.env.nowMs });
-  const ended = live.run.exit !== null || live.is === 'stopping' || live.is === 'stuck';
-  if (live.run.exit === null) exited(turn, known, end.exit);
   // It was waited for already, by a daemon that is no more.
-  if (ended) turn.effects.push({ do: 'kill', ref: refOf(turn, known) }, { do: 'awaitGone', ref: refOf(turn, known) });
+  if (live.is === 'stopping' || live.is === 'stuck')
+    endingAgain(turn, putRun(turn, known, { exit: live.run.exit ?? end.exit }), 'terminateRest');
+  else exited(turn, known, end.exit);
+}
+
+/** What the dead daemon had begun is done again, as nobody knows whether it was done: TERM with its whole grace before KILL. */
+function endingAgain(turn: Turn, engine: EngineState, gently: 'terminate' | 'terminateRest'): void {
+  const { phase } = engine;
+  const ref = refOf(turn, engine);
+  const byTerm = phase.is === 'stopping' && phase.stuckAtMs === null;
+  if (byTerm) put(turn, { ...engine, phase: { ...phase, killAtMs: turn.env.nowMs + specOf(turn.state, phase.run.specId).stop.timeoutMs } });
+  turn.effects.push({ do: 'removeHandoff', ref }, { do: byTerm ? gently : 'kill', ref }, { do: 'awaitGone', ref });
 }
 
 /** The intent was stored and nothing came of it: as if the start had not been decided. */
@@ -137,12 +151,12 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
   const cause = causeAgain(engine, live.run);
   canaryLeft(turn, engine);
   turn.effects.push({ do: 'release', ref: refOf(turn, engine) });
-  const restart = isAutomaticRestart(live.run.cause);
+  const failedBefore = isAutomaticRestart(live.run.cause) || live.run.cause === 'canary' || live.run.cause === 'trial';
   const after = put(turn, {
     ...engine,
-    phase: restart ? { is: 'backoff', why: 'failure', cause, dueMs: turn.env.nowMs, delayMs: 0 } : { is: 'idle' },
+    phase: failedBefore ? { is: 'backoff', why: 'failure', cause, dueMs: turn.env.nowMs, delayMs: 0 } : { is: 'idle' },
   });
-  if (restart) backoffAnnounced(turn, after);
+  if (failedBefore) backoffAnnounced(turn, after);
   else emit(turn, 'engine.stopped', { reason: 'never_started' }, after);
 }
 
@@ -151,5 +165,7 @@ export function unproven(turn: Turn, engine: EngineState): void {
   const live = livePhase(engine);
   if (live === null) return;
   const stuck = put(turn, { ...engine, phase: { is: 'stuck', why: 'unproven', run: live.run } });
+  const ref = refOf(turn, stuck);
+  turn.effects.push({ do: 'removeHandoff', ref }, { do: 'awaitGone', ref });
   emit(turn, 'engine.stuck', { reason: 'unproven' }, stuck);
 }

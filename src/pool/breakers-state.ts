@@ -73,7 +73,9 @@ export function breakerClosed(turn: Turn, name: string): void {
     const half: Breaker =
       name === ANY && engine.breaker.is === 'open' ? { is: 'half_open', openForMs: engine.breaker.openForMs } : engine.breaker;
     const dueMs = engine.phase.why === 'failure' ? nowMs : engine.phase.dueMs;
-    put(turn, { ...engine, breaker: half, phase: { ...engine.phase, cause: 'recovery', dueMs } });
+    // What never failed is no restart: an engine that a scale has added, say.
+    const cause = engine.phase.cause === 'first' ? 'first' : 'recovery';
+    put(turn, { ...engine, breaker: half, phase: { ...engine.phase, cause, dueMs } });
   }
 }
 

@@ -25,9 +25,14 @@ function openedByEngines(turn: Turn): void {
   const wanted = state.engines.filter((engine) => isWanted(state, engine));
   if (wanted.length < wantedReplicas(state).length) return;
   // One that lives is being tried by a person: its end will tell.
-  const open = wanted.filter((engine) => engine.breaker.is === 'open' && !isLive(engine));
-  const failed = wanted.filter(({ phase, breaker }) => phase.is === 'failed' && breaker.is !== 'open');
+  const open = wanted.filter((engine) => isOpen(engine.breaker, turn.env.nowMs) && !isLive(engine));
+  const failed = wanted.filter((engine) => engine.phase.is === 'failed' && !open.includes(engine));
   if (open.length > 0 && open.length + failed.length === wanted.length) poolBreakerOpened(turn, 'engines');
+}
+
+/** Open, and its time is not over: that of a failed engine stays open until somebody starts it. */
+function isOpen(breaker: Breaker, nowMs: number): boolean {
+  return breaker.is === 'open' && nowMs < breaker.untilMs;
 }
 
 function halfOpened(turn: Turn, name: string): void {

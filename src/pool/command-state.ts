@@ -16,7 +16,7 @@ import { startBegun } from './starts-state.ts';
 import type { OperationKind } from './status.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, emit, engineAt, put, refOf, stamp } from './turn.ts';
-import { isWanted } from './wanted-state.ts';
+import { isWanted, replicasOf } from './wanted-state.ts';
 
 export interface Given {
   readonly command: PoolCommand;
@@ -65,14 +65,7 @@ export function cancelled(turn: Turn, operationId: string, by: Stamp): void {
 }
 
 function startTold(turn: Turn, given: Given, replica: number | null): void {
-  const file = currentSpec(turn.state).autostart ? 'running' : 'stopped';
-  const override = file === 'running' ? null : given.stamp;
-  if (replica === null || turn.state.wanted.state === 'stopped') {
-    const others = replica === null ? null : given.stamp;
-    turn.state = { ...turn.state, wanted: { state: 'running', override } };
-    // Starting one engine of a stopped pool leaves its others stopped.
-    for (const other of replicasOf(turn.state)) holdPut(turn, other, other === replica ? null : others);
-  } else holdPut(turn, replica, null);
+  startWanted(turn, given.stamp, replica);
   const targets = targetsOf(turn.state, replica);
   const starts = targets.flatMap((target) => {
     const engine = engineAt(turn, target);
@@ -82,8 +75,27 @@ function startTold(turn: Turn, given: Given, replica: number | null): void {
   begun(turn, given, { starts });
   for (const target of targets) {
     const engine = engineAt(turn, target);
-    if (!isLive(engine) && engine.breaker.is === 'closed' && turn.state.breaker.is === 'closed') startBegun(turn, engine, 'manual');
+    if (isLive(engine)) continue;
+    if (engine.breaker.is === 'closed' && turn.state.breaker.is === 'closed') startBegun(turn, engine, 'manual');
+    else if (engine.phase.is === 'failed' || engine.phase.is === 'ended') heldBack(turn, engine);
   }
+}
+
+function startWanted(turn: Turn, stamp: Stamp, replica: number | null): void {
+  if (replica !== null && turn.state.wanted.state === 'running') {
+    holdPut(turn, replica, null);
+    return;
+  }
+  const override = currentSpec(turn.state).autostart ? null : stamp;
+  turn.state = { ...turn.state, wanted: { state: 'running', override } };
+  // Starting one engine of a stopped pool leaves its others stopped.
+  for (const other of replicasOf(turn.state)) holdPut(turn, other, replica === null || other === replica ? null : stamp);
+}
+
+/** Wanted again, and behind a breaker: that starts it when its time has come. */
+function heldBack(turn: Turn, engine: EngineState): void {
+  const phase = { is: 'backoff', why: 'failure', cause: 'first', dueMs: turn.env.nowMs, delayMs: 0 } as const;
+  backoffAnnounced(turn, put(turn, { ...engine, phase }));
 }
 
 function stopCommanded(turn: Turn, given: Given, replica: number | null): void {
@@ -157,9 +169,8 @@ function engineReset(turn: Turn, engine: EngineState): void {
   const { backoff } = currentSpec(turn.state);
   const delayMs = backoffDelayMs(backoff, { failures: 1, crashClass: engine.lastFailureClass ?? '', random: turn.env.random() });
   const missing = engine.phase.is === 'backoff' || engine.phase.is === 'failed';
-  const phase = missing
-    ? ({ is: 'backoff', why: 'failure', cause: 'recovery', dueMs: turn.env.nowMs + delayMs, delayMs } as const)
-    : engine.phase;
+  const cause = engine.phase.is === 'backoff' && engine.phase.cause === 'first' ? 'first' : 'recovery';
+  const phase = missing ? ({ is: 'backoff', why: 'failure', cause, dueMs: turn.env.nowMs + delayMs, delayMs } as const) : engine.phase;
   const after = put(turn, { ...engine, row: 0, backoffRow: 0, blockedRow: 0, breaker: freshBreaker(turn), phase });
   if (missing) backoffAnnounced(turn, after);
 }
@@ -202,10 +213,6 @@ function freshBreaker(turn: Turn): EngineState['breaker'] {
 function holdPut(turn: Turn, replica: number, held: Stamp | null): void {
   const engine = engineAt(turn, replica);
   if (engine.held !== held) put(turn, { ...engine, held });
-}
-
-export function replicasOf(state: PoolState): number[] {
-  return Array.from({ length: state.replicas.count }, (_, replica) => replica);
 }
 
 function targetsOf(state: PoolState, replica: number | null): number[] {

@@ -1,9 +1,10 @@
 /** When the pool next has something to do by itself. Beside each time stands the handler in `settle-state.ts` that acts on it. A question. */
 import type { EngineState } from '../engine/engine-state.ts';
-import { livePhase } from '../engine/engine-state.ts';
+import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { ANY, missing, triableAtMs } from './breakers-state.ts';
-import { startGate } from './gates-state.ts';
+import type { Gates } from './gates-state.ts';
+import { gatesAt } from './gates-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { stableAtMs } from './settle-state.ts';
 import { currentSpec, specOf } from './turn.ts';
@@ -14,12 +15,13 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** The monotonic time of the next `tick`; Infinity when only an event can change anything. */
 export function dueMs(state: PoolState, nowMs: number): number {
   if (state.restoring) return NEVER;
-  const engines = state.engines.map((engine) => engineDueMs(state, engine, nowMs));
+  const gates = gatesAt(state, nowMs);
+  const engines = state.engines.map((engine) => engineDueMs(state, engine, gates));
   const shown = state.restartCount > 0 ? stableAtMs(state) : NEVER;
   return Math.min(shown, breakersDueMs(state), ...engines);
 }
 
-function engineDueMs(state: PoolState, engine: EngineState, nowMs: number): number {
+function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): number {
   const { phase } = engine;
   switch (phase.is) {
     case 'starting':
@@ -30,8 +32,8 @@ function engineDueMs(state: PoolState, engine: EngineState, nowMs: number): numb
       return phase.stuckAtMs ?? phase.killAtMs;
     case 'backoff': {
       if (state.shuttingDown || !isWanted(state, engine)) return NEVER;
-      const gate = startGate(state, engine, nowMs);
-      if (gate.is === 'free') return nowMs;
+      const gate = gates.of(engine);
+      if (gate.is === 'free') return gates.nowMs;
       return gate.by === 'breaker_open' && gate.which !== 'engine' ? NEVER : gate.untilMs;
     }
     default:
@@ -44,7 +46,8 @@ function startDueMs(state: PoolState, engine: EngineState): number {
   if (run === undefined || run.spawnedMs === null) return NEVER;
   const spec = specOf(state, run.specId);
   const probed = spec.probes.startup !== null || spec.probes.readiness !== null;
-  return run.spawnedMs + (probed ? spec.startTimeoutMs : Math.min(spec.readyAfterMs, spec.startTimeoutMs));
+  const endsMs = startEndsMs(run, spec.startTimeoutMs);
+  return probed ? endsMs : Math.min(run.spawnedMs + spec.readyAfterMs, endsMs);
 }
 
 function provenDueMs(state: PoolState, engine: EngineState): number {

@@ -1,12 +1,11 @@
 /** Why an engine is as it is, in a word and in one sentence with the numbers and what ends it. A question. */
 import type { EngineState } from '../engine/engine-state.ts';
-import { livePhase } from '../engine/engine-state.ts';
+import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import { stoodForMs } from '../engine/samples-state.ts';
 import { isCanary } from './breakers-state.ts';
 import { span } from './end-message.ts';
-import type { Gate } from './gates-state.ts';
-import { startGate } from './gates-state.ts';
+import type { Gate, Gates } from './gates-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { limitOf } from './restarts-state.ts';
 import type { EngineStateName } from './status.ts';
@@ -24,7 +23,7 @@ export function engineStateName(engine: EngineState): EngineStateName {
   return engine.phase.is === 'idle' || engine.phase.is === 'ended' ? 'stopped' : engine.phase.is;
 }
 
-export function engineReason(state: PoolState, engine: EngineState, now: { readonly nowMs: number }): Reason {
+export function engineReason(state: PoolState, engine: EngineState, gates: Gates): Reason {
   const { phase } = engine;
   switch (phase.is) {
     case 'idle':
@@ -32,17 +31,17 @@ export function engineReason(state: PoolState, engine: EngineState, now: { reado
     case 'ended':
       return {
         reason: 'clean',
-        message: 'ended by itself with exit code 0 and is left so; poolctl start starts it again',
+        message: `ended by itself with exit code 0 and is left so; poolctl start ${idIn(state, engine)} starts it again`,
         nextStartMs: null,
       };
     case 'failed':
       return { reason: lastClass(engine), message: `${lastMessage(engine)}; none is started any more (restart: never)`, nextStartMs: null };
     case 'backoff':
-      return backoffReason(state, engine, now.nowMs);
+      return backoffReason(state, engine, gates);
     case 'ready':
       return { reason: null, message: null, nextStartMs: null };
     default:
-      return { ...liveReason(state, engine, now.nowMs), nextStartMs: null };
+      return { ...liveReason(state, engine, gates.nowMs), nextStartMs: null };
   }
 }
 
@@ -58,19 +57,23 @@ function idleReason(state: PoolState, engine: EngineState): Omit<Reason, 'nextSt
   return { reason: 'pool_stopped', message: `${state.name} is stopped; poolctl start ${state.name} starts it` };
 }
 
-function backoffReason(state: PoolState, engine: EngineState, nowMs: number): Reason {
-  const gate = startGate(state, engine, nowMs);
+function backoffReason(state: PoolState, engine: EngineState, gates: Gates): Reason {
+  const gate = gates.of(engine);
+  const { nowMs } = gates;
   const nextStartMs = gate.is === 'held' ? (Number.isFinite(gate.untilMs) ? gate.untilMs : null) : nowMs;
   const when = nextStartMs === null ? 'no start is due' : `next start in ${span(nextStartMs - nowMs)}`;
   const failed = engine.row > 1 ? `failed ${engine.row} times in a row, last: ${lastMessage(engine)}` : lastMessage(engine);
   if (gate.is === 'free') return { reason: 'backoff', message: `${failed}; ${when}`, nextStartMs };
-  return { reason: reasonOf(engine, gate), message: `${failed}; ${when}: ${held(state, gate)}`, nextStartMs };
+  const blocked = gate.by === 'backoff' && engine.phase.is === 'backoff' && engine.phase.why !== 'failure';
+  const reason = blocked ? lastClass(engine) : gate.by;
+  return { reason, message: `${failed}; ${when}: ${BLOCKED.get(reason) ?? held(state, gate)}`, nextStartMs };
 }
 
-function reasonOf(engine: EngineState, gate: Extract<Gate, { is: 'held' }>): string {
-  if (gate.by !== 'backoff' || engine.phase.is !== 'backoff') return gate.by;
-  return engine.phase.why === 'failure' ? 'backoff' : lastClass(engine);
-}
+const BLOCKED = new Map([
+  ['port_busy', 'its port is taken'],
+  ['device_busy', 'its device is taken'],
+  ['starved', 'the daemon lacks what a start needs'],
+]);
 
 function held(state: PoolState, gate: Extract<Gate, { is: 'held' }>): string {
   switch (gate.by) {
@@ -105,7 +108,7 @@ function liveReason(state: PoolState, engine: EngineState, nowMs: number): Omit<
   const last = run.samples.message === null ? '' : `; last probe: ${run.samples.message}`;
   switch (live.is) {
     case 'starting': {
-      const left = run.spawnedMs === null ? '' : `, ${span(Math.max(0, run.spawnedMs + spec.startTimeoutMs - nowMs))} left`;
+      const left = run.spawnedMs === null ? '' : `, ${span(Math.max(0, startEndsMs(run, spec.startTimeoutMs) - nowMs))} left`;
       const canary = isCanary(state, engine) ? ' (the one try of an open breaker)' : '';
       return { reason: live.step, message: `${STEPS[live.step]}${left}${canary}${last}` };
     }
@@ -126,11 +129,11 @@ function liveReason(state: PoolState, engine: EngineState, nowMs: number): Omit<
       return live.why === 'unkillable'
         ? {
             reason: live.why,
-            message: 'killed and still there: its port and devices stay reserved until it is gone or poolctl reset --forget',
+            message: `killed and still there: its port and devices stay reserved until it is gone or poolctl reset ${state.name} --forget`,
           }
         : {
             reason: live.why,
-            message: 'a process under its name cannot be proved to be ours: nothing is signalled; poolctl reset --forget lets go of it',
+            message: `a process under its name cannot be proved to be ours: nothing is signalled; poolctl reset ${state.name} --forget lets go of it`,
           };
     case 'ready':
       return { reason: null, message: null };

@@ -188,11 +188,15 @@ function blocked(turn: Turn, engine: EngineState, end: Conclusion & { readonly w
   backoffAnnounced(turn, next);
 }
 
-/** A restart that had not come to its spawn is still to be counted; anything else is asked again as a first start, behind the breakers. */
+/**
+ * A restart that had not come to its spawn is still to be counted, and so is a canary's that has to give its role away;
+ * anything else is asked again as a first start, behind the breakers.
+ */
 export function causeAgain(engine: EngineState, run: Run): StartCause {
-  if (engine.breaker.is === 'half_open') return 'trial';
   const beforeSpawn = engine.phase.is === 'starting' && engine.phase.step !== 'spawning' && run.spawnedMs === null;
-  return beforeSpawn && isAutomaticRestart(run.cause) ? run.cause : 'first';
+  if (beforeSpawn && isAutomaticRestart(run.cause)) return run.cause;
+  if (engine.breaker.is === 'half_open') return 'trial';
+  return beforeSpawn && run.cause === 'canary' ? 'recovery' : 'first';
 }
 
 export function backoffAnnounced(turn: Turn, engine: EngineState): void {

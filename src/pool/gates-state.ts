@@ -1,8 +1,9 @@
 /** What holds an automatic start back, and until when: breakers before limiter before back-off (product.md, "Who decides"). Questions only. */
 import type { EngineState } from '../engine/engine-state.ts';
+import { freeAtMs } from '../policy/restart-limiter.ts';
 import { ANY } from './breakers-state.ts';
 import type { PoolState } from './pool-state.ts';
-import { isAutomaticRestart, limiterFreeAtMs } from './restarts-state.ts';
+import { isAutomaticRestart, limitOf, onTheirWay } from './restarts-state.ts';
 import { isWanted } from './wanted-state.ts';
 
 export type Gate =
@@ -15,18 +16,35 @@ export function dueAtMs(engine: EngineState): number {
   return engine.phase.is === 'backoff' ? engine.phase.dueMs : Number.POSITIVE_INFINITY;
 }
 
-/** For a wanted engine in back-off. */
-export function startGate(state: PoolState, engine: EngineState, nowMs: number): Gate {
-  if (engine.phase.is !== 'backoff') return { is: 'held', by: 'backoff', which: '', untilMs: Number.POSITIVE_INFINITY };
-  const breaker = breakerGate(state, engine);
-  if (breaker !== null) return breaker;
-  const { cause, dueMs } = engine.phase;
-  if (isAutomaticRestart(cause)) {
-    const waiting = dueEarlier(state, engine, nowMs);
-    const freeMs = limiterFreeAtMs(state, { nowMs, waiting });
-    if (freeMs > nowMs && freeMs >= dueMs) return { is: 'held', by: 'restart_limit', which: '', untilMs: freeMs };
-  }
-  return dueMs > nowMs ? { is: 'held', by: 'backoff', which: '', untilMs: dueMs } : { is: 'free' };
+/** The gates of one moment. Starts that they let go do not change them: who leaves the limiter's queue has its place on the way to the spawn. */
+export interface Gates {
+  readonly nowMs: number;
+  /** For a wanted engine in back-off. */
+  of(engine: EngineState): Gate;
+}
+
+export function gatesAt(state: PoolState, nowMs: number): Gates {
+  let queue: { readonly places: Map<number, number>; readonly onTheirWay: number } | null = null;
+  const limited = (engine: EngineState): number => {
+    queue ??= { places: limiterQueue(state, nowMs), onTheirWay: onTheirWay(state) };
+    // One that is not due yet comes behind all that are.
+    const waiting = queue.places.get(engine.replica) ?? queue.places.size;
+    return freeAtMs(state.restarts, limitOf(state), { nowMs, ahead: queue.onTheirWay + waiting });
+  };
+  return {
+    nowMs,
+    of(engine) {
+      if (engine.phase.is !== 'backoff') return { is: 'held', by: 'backoff', which: '', untilMs: Number.POSITIVE_INFINITY };
+      const breaker = breakerGate(state, engine);
+      if (breaker !== null) return breaker;
+      const { cause, dueMs } = engine.phase;
+      if (isAutomaticRestart(cause)) {
+        const freeMs = limited(engine);
+        if (freeMs > nowMs && freeMs >= dueMs) return { is: 'held', by: 'restart_limit', which: '', untilMs: freeMs };
+      }
+      return dueMs > nowMs ? { is: 'held', by: 'backoff', which: '', untilMs: dueMs } : { is: 'free' };
+    },
+  };
 }
 
 /** The breaker in the way of an automatic start, the pool's before the class's before the engine's own. */
@@ -43,17 +61,16 @@ export function breakerGate(state: PoolState, engine: EngineState): Gate | null 
   return null;
 }
 
-/** Restarts that are due now and were due before this one: they are first in the limiter's queue. */
-function dueEarlier(state: PoolState, engine: EngineState, nowMs: number): number {
-  const mine = dueAtMs(engine);
-  return state.engines.filter(
-    (other) =>
-      other.phase.is === 'backoff' &&
-      other !== engine &&
-      isAutomaticRestart(other.phase.cause) &&
-      isWanted(state, other) &&
-      other.phase.dueMs <= nowMs &&
-      breakerGate(state, other) === null &&
-      (other.phase.dueMs < mine || (other.phase.dueMs === mine && other.replica < engine.replica)),
-  ).length;
+/** Replica → how many restarts that are due now were due before it. */
+function limiterQueue(state: PoolState, nowMs: number): Map<number, number> {
+  const due = state.engines.filter(
+    (engine) =>
+      engine.phase.is === 'backoff' &&
+      engine.phase.dueMs <= nowMs &&
+      isAutomaticRestart(engine.phase.cause) &&
+      isWanted(state, engine) &&
+      breakerGate(state, engine) === null,
+  );
+  const ordered = due.toSorted((one, other) => dueAtMs(one) - dueAtMs(other) || one.replica - other.replica);
+  return new Map(ordered.map((engine, index) => [engine.replica, index]));
 }

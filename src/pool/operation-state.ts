@@ -9,7 +9,7 @@ import type { Code } from '../errors.ts';
 import type { ActiveOperation } from './pool-state.ts';
 import type { Operation, OperationKind, OperationState } from './status.ts';
 import type { Turn } from './turn.ts';
-import { emit, stamp } from './turn.ts';
+import { emit, engineIn, stamp } from './turn.ts';
 import { isWanted } from './wanted-state.ts';
 
 /** Steps kept of one operation. */
@@ -117,7 +117,7 @@ const DONE: Readonly<Record<OperationKind, string>> = {
 function verdictOf(turn: Turn, operation: ActiveOperation): Verdict {
   if (turn.state.rolling?.operationId === operation.id) return rollingVerdict(turn, operation);
   for (const replica of operation.stops) {
-    const engine = turn.state.engines.find((other) => other.replica === replica);
+    const engine = engineIn(turn.state, replica);
     if (engine?.phase.is === 'stuck') return stuckStop(turn, operation, engine);
     if (engine !== undefined && isLive(engine)) return { is: 'running' };
   }
@@ -154,7 +154,7 @@ function rollingVerdict(turn: Turn, operation: ActiveOperation): Verdict {
 
 /** What has become of the first generation later than `after`. */
 export function startVerdict(turn: Turn, target: { readonly replica: number; readonly after: number }): Verdict {
-  const engine = turn.state.engines.find(({ replica }) => replica === target.replica);
+  const engine = engineIn(turn.state, target.replica);
   if (engine === undefined) return { is: 'running' };
   if (!isWanted(turn.state, engine)) return { is: 'cancelled', message: `${idOf(turn, engine)} is not wanted any more` };
   if (engine.generation <= target.after) return { is: 'running' };

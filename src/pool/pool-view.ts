@@ -1,16 +1,19 @@
 /** What a pool looks like from outside: `GET /v1/pools/{pool}`. A question: it changes nothing. product.md, "States". */
 import type { EngineState, Stamp } from '../engine/engine-state.ts';
-import { isLive, livePhase } from '../engine/engine-state.ts';
+import { isLive, livePhase, newEngine } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import { engineUrl } from '../engine/url.ts';
 import type { Breaker } from '../policy/breaker.ts';
+import { closedBreaker } from '../policy/breaker.ts';
 import { isCanary } from './breakers-state.ts';
 import { engineReason, engineStateName } from './engine-view.ts';
+import type { Gates } from './gates-state.ts';
+import { gatesAt } from './gates-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { poolReason } from './reason-view.ts';
 import type { BreakerStatus, EngineStatus, Override, PoolStateName, PoolStatus } from './status.ts';
-import { currentSpec, specOf, stamp, stampOf } from './turn.ts';
-import { isWanted, poolIsWanted, wantedReplicas } from './wanted-state.ts';
+import { currentSpec, engineIn, specOf, stamp, stampOf } from './turn.ts';
+import { isWanted, poolIsWanted, replicasOf, wantedReplicas } from './wanted-state.ts';
 
 /** What the pure state does not know: both clocks, and what the host found. */
 export interface Seen {
@@ -26,7 +29,7 @@ export function poolStateName(state: PoolState): PoolStateName {
   const live = state.engines.filter(isLive);
   const wanted = wantedReplicas(state);
   const ready = state.engines.filter(({ phase }) => phase.is === 'ready').length;
-  const engineOf = (replica: number): EngineState | undefined => state.engines.find((engine) => engine.replica === replica);
+  const engineOf = (replica: number): EngineState | undefined => engineIn(state, replica);
   if (live.length === 0 && wanted.every((replica) => engineOf(replica)?.phase.is === 'ended')) return 'stopped';
   if (!poolIsWanted(state) || wanted.length === 0) return 'draining';
   if (ready === 0 && !wanted.some((replica) => willStart(state, engineOf(replica)))) return 'failed';
@@ -36,10 +39,11 @@ export function poolStateName(state: PoolState): PoolStateName {
 
 export function poolStatus(state: PoolState, seen: Seen): PoolStatus {
   const spec = currentSpec(state);
-  const engines = state.engines.filter((engine) => engine.replica < state.replicas.count || isLive(engine));
-  const shown = engines.map((engine) => engineStatus(state, engine, seen));
+  const engines = shownEngines(state, seen);
+  const gates = gatesAt(state, seen.nowMs);
+  const shown = engines.map((engine) => engineStatus(state, engine, { seen, gates }));
   const ready = engines.filter(({ phase }) => phase.is === 'ready').length;
-  const { reason, message } = poolReason(state, seen);
+  const { reason, message } = poolReason(state, gates);
   return {
     pool: state.name,
     state: poolStateName(state),
@@ -66,6 +70,15 @@ export function poolStatus(state: PoolState, seen: Seen): PoolStatus {
   };
 }
 
+/** Each replica, started before or not, and what still lives of those that were scaled away. */
+function shownEngines(state: PoolState, seen: Seen): EngineState[] {
+  const known = state.engines.filter((engine) => engine.replica < state.replicas.count || isLive(engine));
+  const made = new Set(known.map(({ replica }) => replica));
+  const unmade = replicasOf(state).filter((replica) => !made.has(replica));
+  const breaker = closedBreaker(currentSpec(state).breaker, seen.nowMs);
+  return [...known, ...unmade.map((replica) => newEngine(replica, breaker))].toSorted((one, other) => one.replica - other.replica);
+}
+
 /** A start is under way or due, and nothing but time or its own end decides it. */
 function willStart(state: PoolState, engine: EngineState | undefined): boolean {
   switch (engine?.phase.is) {
@@ -86,10 +99,14 @@ function willStart(state: PoolState, engine: EngineState | undefined): boolean {
   }
 }
 
-function engineStatus(state: PoolState, engine: EngineState, seen: Seen): EngineStatus {
+function engineStatus(
+  state: PoolState,
+  engine: EngineState,
+  { seen, gates }: { readonly seen: Seen; readonly gates: Gates },
+): EngineStatus {
   const run = livePhase(engine)?.run ?? null;
   const spec = run === null ? currentSpec(state) : specOf(state, run.specId);
-  const { reason, message, nextStartMs } = engineReason(state, engine, seen);
+  const { reason, message, nextStartMs } = engineReason(state, engine, gates);
   return {
     id: engineId({ pool: state.name, replica: engine.replica }),
     generation: engine.generation,

@@ -1,10 +1,12 @@
 /** All pools of the host, as the API sees them. Owns the pools, knows no rule of theirs. */
 import { randomBytes } from 'node:crypto';
 import type { Clock, Timer } from '../clock.ts';
+import type { PoolSpec } from '../config/spec.ts';
 import { isLive, livePhase } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
 import type { Event, Happening } from '../events/event.ts';
 import type { Store } from '../store/store.ts';
+import { gatesAt } from './gates-state.ts';
 import type { Actor, HistoryEntry, Host, LogLine, LogQuery, PoolCommand } from './host.ts';
 import { operationShown } from './operation-state.ts';
 import type { Pool } from './pool.ts';
@@ -62,6 +64,12 @@ export class Pools implements Host {
     return [...this.#pools.keys()].toSorted().map((name) => this.pool(name));
   }
 
+  /** What the next start in the pool would run by, or null when there is no pool of that name. */
+  specOf(name: string): PoolSpec | null {
+    const pool = this.#pools.get(name);
+    return pool === undefined ? null : currentSpec(pool.state);
+  }
+
   act(name: string, command: PoolCommand, actor: Actor): Operation {
     const pool = this.#of(name);
     const refused = refusal(pool.state, command, this.#parts.clock.nowMs());
@@ -116,7 +124,7 @@ export class Pools implements Host {
   explain(name: string, replica: number | null): Explanation[] {
     const { state } = this.#of(name);
     if (replica !== null) this.#known(state, replica);
-    return explanations(state, replica, { nowMs: this.#parts.clock.nowMs() });
+    return explanations(state, replica, gatesAt(state, this.#parts.clock.nowMs()));
   }
 
   history(
@@ -133,9 +141,11 @@ export class Pools implements Host {
   }
 
   notReady(names: readonly string[]): string | null {
-    if (!this.#listening) return 'the daemon is still taking up its engines';
+    if (!this.#listening) return 'cannot take requests yet: the daemon is still taking up its engines';
     const missing = names.map((name) => this.pool(name)).find((status) => !status.ready);
-    return missing === undefined ? null : `${missing.pool} is ${missing.state}: ${missing.message ?? 'no engine is ready'}`;
+    return missing === undefined
+      ? null
+      : `cannot take requests: ${missing.pool} is ${missing.state}: ${missing.message ?? 'no engine is ready'}`;
   }
 
   shutdown(engines: 'stop' | 'keep', actor: Actor): void {

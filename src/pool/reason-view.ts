@@ -4,17 +4,14 @@ import { countInWindow } from '../policy/restart-limiter.ts';
 import { ANY, missing } from './breakers-state.ts';
 import { span } from './end-message.ts';
 import { engineReason, engineStateName, idIn } from './engine-view.ts';
+import type { Gates } from './gates-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { limitOf, stormSpecOf } from './restarts-state.ts';
 import type { Explanation } from './status.ts';
 import { currentSpec, stamp } from './turn.ts';
 import { wantedReplicas } from './wanted-state.ts';
 
-interface Now {
-  readonly nowMs: number;
-}
-
-export function poolReason(state: PoolState, now: Now): { readonly reason: string | null; readonly message: string | null } {
+export function poolReason(state: PoolState, now: Gates): { readonly reason: string | null; readonly message: string | null } {
   if (state.shuttingDown) return { reason: 'shutting_down', message: 'the daemon is stopping' };
   if (state.wanted.state === 'stopped') {
     const { override } = state.wanted;
@@ -50,7 +47,7 @@ function nothingWanted(state: PoolState): { readonly reason: string; readonly me
 }
 
 /** Every rule that holds something back or has counted something, with its numbers. */
-export function explanations(state: PoolState, replica: number | null, now: Now): Explanation[] {
+export function explanations(state: PoolState, replica: number | null, now: Gates): Explanation[] {
   const engines = state.engines.filter((engine) => replica === null || engine.replica === replica);
   const lines = engines.flatMap((engine): Explanation[] => {
     const why = engineReason(state, engine, now);
@@ -72,7 +69,7 @@ export function explanations(state: PoolState, replica: number | null, now: Now)
   return replica === null ? [...poolExplanations(state, now), ...lines] : lines;
 }
 
-function poolExplanations(state: PoolState, now: Now): Explanation[] {
+function poolExplanations(state: PoolState, now: Gates): Explanation[] {
   const subject = state.name;
   const limit = limitOf(state);
   const storm = stormSpecOf(state);
@@ -109,12 +106,12 @@ function closedSays(state: PoolState, name: string): string {
     : `closed; ${state.classes[name]?.row ?? 0} of ${classes[name]?.failureThreshold ?? 'no'} failures that open it`;
 }
 
-function stormCount(state: PoolState, windowMs: number, now: Now): number {
+function stormCount(state: PoolState, windowMs: number, now: Gates): number {
   return state.storm.filter(({ atMs }) => atMs > now.nowMs - windowMs).length;
 }
 
 /** What an open or half-open breaker is at, and what ends that; null for a closed one. */
-function breakerSays(state: PoolState, name: string, now: Now): string | null {
+function breakerSays(state: PoolState, name: string, now: Gates): string | null {
   const breaker = name === ANY ? state.breaker : state.classes[name]?.breaker;
   if (breaker === undefined || breaker.is === 'closed') return null;
   const whose = name === ANY ? 'the breaker' : `the breaker of class ${name}`;

@@ -1,15 +1,18 @@
 /** Which commands are refused before anything is changed, and with what words. A question: it changes nothing. */
 import { isLive } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
-import { replicasOf, subjectOf } from './command-state.ts';
+import { subjectOf } from './command-state.ts';
 import { span } from './end-message.ts';
 import type { PoolCommand } from './host.ts';
 import type { PoolState } from './pool-state.ts';
-import { currentSpec } from './turn.ts';
-import { isWanted } from './wanted-state.ts';
+import { currentSpec, engineIn } from './turn.ts';
+import { isWanted, replicasOf } from './wanted-state.ts';
 
 /** Replicas of a pool at most: what a host of today can hold, and what a typing error must not exceed. */
 const REPLICAS_MAX = 1_000;
+
+/** Operations of one pool under way at a time. */
+const OPERATIONS_MAX = 100;
 
 const SIGNAL = /^SIG[A-Z0-9+]{2,12}$/;
 
@@ -17,6 +20,10 @@ const SIGNAL = /^SIG[A-Z0-9+]{2,12}$/;
 export function refusal(state: PoolState, command: PoolCommand, nowMs: number): PooldError | null {
   const { name: pool } = state;
   if (state.shuttingDown) return new PooldError('shutting_down', `cannot ${command.do} ${pool}: the daemon is stopping`, { pool });
+  if (state.operations.length >= OPERATIONS_MAX) {
+    const message = `cannot ${command.do} ${pool}: ${state.operations.length} operations are under way; wait for some of them`;
+    return new PooldError('conflict', message, { pool });
+  }
   if ('replica' in command && command.replica !== null) {
     if (!knows(state, command.replica)) {
       const message = `cannot ${command.do} ${subjectOf(state, command.replica)}: the pool has ${state.replicas.count} replicas, counted from 0`;
@@ -56,17 +63,26 @@ function stoppedRefusal(state: PoolState, verb: 'restart' | 'retry', replica: nu
 /** A person's start does not pass an open breaker: refused where nothing of it could be started. */
 function breakerRefusal(state: PoolState, command: Extract<PoolCommand, { do: 'start' | 'restart' }>, nowMs: number): PooldError | null {
   const targets = command.replica === null ? replicasOf(state) : [command.replica];
-  const engines = targets.map((replica) => state.engines.find((engine) => engine.replica === replica));
+  const engines = targets.map((replica) => engineIn(state, replica));
   const breakers = engines.map((engine) => (state.breaker.is === 'closed' && engine !== undefined ? engine.breaker : state.breaker));
   const [breaker] = breakers;
-  const free = engines.some((engine) => engine !== undefined && isLive(engine)) || breakers.some(({ is }) => is === 'closed');
+  // What lives is started already; restarted it would be ended, and held back then.
+  const livesOn = command.do === 'start' || state.breaker.is === 'closed';
+  const free = (livesOn && engines.some((engine) => engine !== undefined && isLive(engine))) || breakers.some(({ is }) => is === 'closed');
+  // Nobody has tried a stopped or failed engine when the time of its own breaker was over: this start is that try.
+  const tried =
+    command.do === 'start' &&
+    state.breaker.is === 'closed' &&
+    breakers.some((one) => one.is === 'half_open' || (one.is === 'open' && nowMs >= one.untilMs));
+  if (tried) return null;
   if (breaker === undefined || free) return null;
   const leftMs = breaker.is === 'open' ? Math.max(0, breaker.untilMs - nowMs) : null;
   const until = leftMs === null ? 'one start is being tried' : `it is open for another ${span(leftMs)}`;
   const subject = subjectOf(state, command.replica);
-  // A retry is for what is wanted only.
+  // A retry is for what is wanted and does not live.
+  const retriable = engines.some((engine) => engine === undefined || !isLive(engine));
   const way =
-    stoppedRefusal(state, 'retry', command.replica) === null
+    retriable && stoppedRefusal(state, 'retry', command.replica) === null
       ? `poolctl retry ${subject} tries once now`
       : `poolctl reset ${state.name} closes it`;
   return new PooldError('breaker_open', `cannot ${command.do} ${subject}: the breaker holds it back, ${until}; ${way}`, {
@@ -95,7 +111,7 @@ function signalRefusal(state: PoolState, command: Extract<PoolCommand, { do: 'si
     return new PooldError('invalid_request', `cannot signal ${subject}: ${command.signal} is no signal name like SIGUSR1`, {
       pool: state.name,
     });
-  const engine = state.engines.find((other) => other.replica === command.replica);
+  const engine = engineIn(state, command.replica);
   if (engine?.phase.is === 'stuck' && engine.phase.why === 'unproven') {
     return new PooldError('conflict', `cannot signal ${subject}: its process cannot be proved to be ours`, { pool: state.name });
   }

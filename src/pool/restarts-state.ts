@@ -1,7 +1,7 @@
 /** What automatic restarts add up to: the sliding limiter, the shown count, and the storm that opens the pool's breaker. */
 import type { EngineState, StartCause } from '../engine/engine-state.ts';
 import type { Limit } from '../policy/restart-limiter.ts';
-import { countInWindow, defaultCount, freeAtMs, levelOf, restarted } from '../policy/restart-limiter.ts';
+import { countInWindow, defaultCount, levelOf, restarted } from '../policy/restart-limiter.ts';
 import type { StormSpec } from '../policy/storm.ts';
 import { isStorm, stormClass, stormEntered, stormHint } from '../policy/storm.ts';
 import { poolBreakerOpened } from './breakers-state.ts';
@@ -24,19 +24,20 @@ export function stormSpecOf(state: PoolState): StormSpec {
   return { count: count ?? defaultCount(state.replicas.count), windowMs };
 }
 
-/** When the limiter lets one more restart go. Those on their way to a spawn have their place already; `waiting` are due before it. */
-export function limiterFreeAtMs(state: PoolState, asked: { readonly nowMs: number; readonly waiting: number }): number {
-  const onTheirWay = state.engines.filter(
+/** Restarts that are begun and not yet spawned: they have their place in the limiter's window already. */
+export function onTheirWay(state: PoolState): number {
+  return state.engines.filter(
     ({ phase }) =>
       phase.is === 'starting' && phase.run.spawnedMs === null && phase.step !== 'spawning' && isAutomaticRestart(phase.run.cause),
   ).length;
-  return freeAtMs(state.restarts, limitOf(state), { nowMs: asked.nowMs, ahead: onTheirWay + asked.waiting });
 }
 
 /** The spawn of a restart begins: it is counted now. A storm opens the breaker behind it. */
 export function restartCounted(turn: Turn, engine: EngineState, cause: StartCause): void {
   if (!isAutomaticRestart(cause)) return;
   const { nowMs } = turn.env;
+  // What has left the window since the last event arms the warnings again.
+  levelAnnounced(turn);
   const restarts = restarted(turn.state.restarts, limitOf(turn.state), nowMs);
   turn.state = { ...turn.state, restarts, restartCount: turn.state.restartCount + 1 };
   levelAnnounced(turn);

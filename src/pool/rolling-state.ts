@@ -1,4 +1,5 @@
 /** `restart`: one engine after the other is stopped and started; the next one's turn comes when the new generation is ready. */
+import type { EngineState } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
 import { stopTold } from './endings-state.ts';
 import { ended, startVerdict } from './operation-state.ts';
@@ -19,8 +20,8 @@ export function rollingAdvanced(turn: Turn): void {
       return;
     }
     const engine = engineAt(turn, replica);
-    // A replica that was stopped or scaled away since is not the restart's any more.
-    if (!isWanted(turn.state, engine)) {
+    // A replica that was stopped or scaled away since is not the restart's any more; one that a breaker holds back is started by that.
+    if (!isWanted(turn.state, engine) || (!isLive(engine) && anyOpen(turn, engine))) {
       turn.state = { ...turn.state, rolling: { ...rolling, replicas, current: null } };
       continue;
     }
@@ -28,6 +29,11 @@ export function rollingAdvanced(turn: Turn): void {
     if (isLive(engine)) stopTold(turn, engine, 'requested');
     else startBegun(turn, engine, 'manual');
   }
+}
+
+/** Only `retry` passes a breaker. */
+function anyOpen(turn: Turn, engine: EngineState): boolean {
+  return turn.state.breaker.is !== 'closed' || engine.breaker.is !== 'closed';
 }
 
 function finished(turn: Turn, operationId: string): void {

@@ -4,17 +4,17 @@
  */
 import type { PoolSpec } from '../config/spec.ts';
 import type { EngineState } from '../engine/engine-state.ts';
-import { livePhase } from '../engine/engine-state.ts';
+import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import type { Health } from '../engine/samples-state.ts';
 import { breakersAdvanced } from './canary-state.ts';
 import { killTimeElapsed, stopTold } from './endings-state.ts';
 import { backoffAnnounced, succeeded } from './failures-state.ts';
-import { dueAtMs, startGate } from './gates-state.ts';
+import { dueAtMs, gatesAt } from './gates-state.ts';
 import { levelAnnounced } from './restarts-state.ts';
 import { rollingAdvanced } from './rolling-state.ts';
 import { becameReady, startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
-import { currentSpec, emit, engineAt, put, specOf } from './turn.ts';
+import { currentSpec, emit, engineAt, engineIn, put, specOf } from './turn.ts';
 import { isWanted, poolIsWanted, wantedReplicas } from './wanted-state.ts';
 
 export function settled(turn: Turn): void {
@@ -51,7 +51,7 @@ function startTimeElapsed(turn: Turn, engine: EngineState): void {
   const spec = specOf(turn.state, live.run.specId);
   const { nowMs } = turn.env;
   if (isUnprobed(spec) && nowMs >= live.run.spawnedMs + spec.readyAfterMs) becameReady(turn, engine);
-  else if (nowMs >= live.run.spawnedMs + spec.startTimeoutMs) stopTold(turn, engine, 'start_timeout');
+  else if (nowMs >= startEndsMs(live.run, spec.startTimeoutMs)) stopTold(turn, engine, 'start_timeout');
 }
 
 function isUnprobed(spec: PoolSpec): boolean {
@@ -110,9 +110,9 @@ function startsDecided(turn: Turn): void {
     }
   }
   const waiting = turn.state.engines.filter((engine) => engine.phase.is === 'backoff' && isWanted(turn.state, engine));
+  const gates = gatesAt(turn.state, turn.env.nowMs);
   for (const engine of waiting.toSorted((one, other) => dueAtMs(one) - dueAtMs(other) || one.replica - other.replica)) {
-    if (engine.phase.is === 'backoff' && startGate(turn.state, engine, turn.env.nowMs).is === 'free')
-      startBegun(turn, engine, engine.phase.cause);
+    if (engine.phase.is === 'backoff' && gates.of(engine).is === 'free') startBegun(turn, engine, engine.phase.cause);
   }
 }
 
@@ -125,7 +125,7 @@ function shownCountReset(turn: Turn): void {
 export function stableAtMs(state: Turn['state']): number {
   const { resetAfterMs } = currentSpec(state).restartLimit;
   const since = wantedReplicas(state).map((replica) => {
-    const phase = state.engines.find((engine) => engine.replica === replica)?.phase;
+    const phase = engineIn(state, replica)?.phase;
     return phase?.is === 'ready' && phase.run.readySinceMs !== null ? phase.run.readySinceMs : Number.POSITIVE_INFINITY;
   });
   return since.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...since) + resetAfterMs;

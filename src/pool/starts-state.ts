@@ -58,7 +58,7 @@ export function newRun(turn: Turn, cause: StartCause): Run {
     endReason: null,
     exit: null,
     killed: false,
-    adopted: false,
+    adoptedMs: null,
   };
 }
 

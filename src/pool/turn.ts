@@ -28,16 +28,22 @@ export function specOf(state: PoolState, specId: string): PoolSpec {
   return spec;
 }
 
+/** The engine, where there has been one. Replicas without a gap stand at their own index, so that is looked at first. */
+export function engineIn(state: PoolState, replica: number): EngineState | undefined {
+  const there = state.engines[replica];
+  return there?.replica === replica ? there : state.engines.find((engine) => engine.replica === replica);
+}
+
 /** The engine, made on first sight. */
 export function engineAt(turn: Turn, replica: number): EngineState {
-  const known = turn.state.engines.find((engine) => engine.replica === replica);
-  return known ?? newEngine(replica, closedBreaker(currentSpec(turn.state).breaker, turn.env.nowMs));
+  return engineIn(turn.state, replica) ?? newEngine(replica, closedBreaker(currentSpec(turn.state).breaker, turn.env.nowMs));
 }
 
 /** Puts the engine in its place; engines stand in order of their replica. */
 export function put(turn: Turn, engine: EngineState): EngineState {
   const others = turn.state.engines;
-  const at = others.findIndex((other) => other.replica >= engine.replica);
+  const there = others[engine.replica]?.replica === engine.replica;
+  const at = there ? engine.replica : others.findIndex((other) => other.replica >= engine.replica);
   const engines = at < 0 ? [...others, engine] : others.toSpliced(at, others[at]?.replica === engine.replica ? 1 : 0, engine);
   turn.state = { ...turn.state, engines };
   return engine;

@@ -15,5 +15,10 @@ export function poolIsWanted(state: PoolState): boolean {
 export function wantedReplicas(state: PoolState): number[] {
   if (!poolIsWanted(state)) return [];
   const held = new Set(state.engines.filter((engine) => engine.held !== null).map((engine) => engine.replica));
-  return Array.from({ length: state.replicas.count }, (_, replica) => replica).filter((replica) => !held.has(replica));
+  return replicasOf(state).filter((replica) => !held.has(replica));
+}
+
+/** All the pool has, wanted now or not: 0, 1, 2 … */
+export function replicasOf(state: PoolState): number[] {
+  return Array.from({ length: state.replicas.count }, (_, replica) => replica);
 }

@@ -96,6 +96,11 @@ describe('one error each', () => {
       'pools.p.crashPatterns[0].pattern: cannot use "(": it is no regular expression: ',
     ],
     [
+      "a pattern for one of poold's own classes",
+      onePool(['crashPatterns: [ { pattern: bye, class: ¦clean } ]']),
+      "pools.p.crashPatterns[0].class: cannot be clean: that class is poold's own",
+    ],
+    [
       'a crash pattern that explodes',
       onePool(['crashPatterns: [ { pattern: ¦"(a+)+", class: a } ]']),
       'pools.p.crashPatterns[0].pattern: cannot use "(a+)+": a repeated group',

@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest';
 import type { BackoffSpec } from '../../src/config/spec.ts';
 import { backoffDelayMs, blockedDelayMs } from '../../src/policy/backoff.ts';
 
-const defaults: BackoffSpec = { delayMs: 1_000, factor: 2, limitMs: 60_000, jitter: 0.1, minDelayMs: 0, resetAfterMs: 300_000, classes: {} };
+const defaults: BackoffSpec = {
+  delayMs: 1_000,
+  factor: 2,
+  limitMs: 60_000,
+  jitter: 0.1,
+  minDelayMs: 0,
+  resetAfterMs: 300_000,
+  classes: {},
+};
 /** Draws that make the jitter its least, none, and (all but) its most. */
 const LEAST = 0;
 const NONE = 0.5;
@@ -14,7 +22,15 @@ const delay = (change: Partial<BackoffSpec>, failures: number, random = NONE, cr
 
 describe('the delay before a restart', () => {
   it.each([
-    [1, 1_000], [2, 2_000], [3, 4_000], [4, 8_000], [5, 16_000], [6, 32_000], [7, 60_000], [8, 60_000], [10_000, 60_000],
+    [1, 1_000],
+    [2, 2_000],
+    [3, 4_000],
+    [4, 8_000],
+    [5, 16_000],
+    [6, 32_000],
+    [7, 60_000],
+    [8, 60_000],
+    [10_000, 60_000],
   ])('after failure %i in a row is %i ms', (failures, expected) => {
     expect(delay({}, failures)).toBe(expected);
   });
@@ -86,7 +102,14 @@ describe('the delay before a restart', () => {
 });
 
 describe('the retry of a start that a stranger stands in the way of', () => {
-  it.each([[1, 10_000], [2, 20_000], [3, 40_000], [4, 60_000], [5, 60_000], [10_000, 60_000]])('attempt %i comes after %i ms', (attempt, expected) => {
+  it.each([
+    [1, 10_000],
+    [2, 20_000],
+    [3, 40_000],
+    [4, 60_000],
+    [5, 60_000],
+    [10_000, 60_000],
+  ])('attempt %i comes after %i ms', (attempt, expected) => {
     expect(blockedDelayMs(attempt)).toBe(expected);
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Breaker, closed, closedBreaker, opened, rebooted, trialFailed, waited } from '../../src/policy/breaker.ts';
+import type { Breaker } from '../../src/policy/breaker.ts';
+import { closed, closedBreaker, opened, rebooted, trialFailed, waited } from '../../src/policy/breaker.ts';
 
 const spec = { openForMs: 300_000, openForMaxMs: 3_600_000 };
 const CLOSED: Breaker = { is: 'closed', sinceMs: 0, openForMs: 300_000 };
@@ -59,7 +60,10 @@ describe('how long it is open', () => {
     fc.assert(
       fc.property(fc_, fc.integer({ min: 1, max: 10_000_000 }), ({ openForMs, moreMs }, before) => {
         const changed = { openForMs, openForMaxMs: openForMs + moreMs };
-        for (const breaker of [opened({ is: 'closed', sinceMs: 0, openForMs: before }, changed, 5), trialFailed({ is: 'half_open', openForMs: before }, changed, 5)]) {
+        for (const breaker of [
+          opened({ is: 'closed', sinceMs: 0, openForMs: before }, changed, 5),
+          trialFailed({ is: 'half_open', openForMs: before }, changed, 5),
+        ]) {
           if (breaker.is !== 'open') throw new Error('cannot go on: it is not open');
           expect(breaker.openForMs).toBeGreaterThanOrEqual(changed.openForMs);
           expect(breaker.openForMs).toBeLessThanOrEqual(changed.openForMaxMs);

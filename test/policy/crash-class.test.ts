@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RestartPolicy } from '../../src/config/spec.ts';
-import { crashClass, type Ending, isFailure, OWN_CLASSES, type Verdict, verdict } from '../../src/policy/crash-class.ts';
+import type { Ending, Verdict } from '../../src/policy/crash-class.ts';
+import { crashClass, isFailure, OWN_CLASSES, verdict } from '../../src/policy/crash-class.ts';
 
 const nothing: Ending = { reason: null, code: null, signal: null, oomKilled: false, patternClass: null, wasReady: true };
 
@@ -81,7 +82,12 @@ describe('table A', () => {
   });
 
   const cells = Object.entries(TABLE_A).flatMap(([klass, [failure, ...verdicts]]) =>
-    POLICIES.map((restart, column) => ({ klass, restart, verdict: verdicts[column], failure: failure === 'only under always' ? restart === 'always' : failure })),
+    POLICIES.map((restart, column) => ({
+      klass,
+      restart,
+      verdict: verdicts[column],
+      failure: failure === 'only under always' ? restart === 'always' : failure,
+    })),
   );
   it.each(cells)('$klass under $restart: $verdict, a failure: $failure', (cell) => {
     expect(verdict(cell.klass, cell.restart)).toBe(cell.verdict);

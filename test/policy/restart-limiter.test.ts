@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countInWindow, defaultCount, freeAtMs, type Limit, levelOf, type RestartLog, restarted } from '../../src/policy/restart-limiter.ts';
+import type { Limit, RestartLog } from '../../src/policy/restart-limiter.ts';
+import { countInWindow, defaultCount, freeAtMs, levelOf, restarted } from '../../src/policy/restart-limiter.ts';
 
 const limit: Limit = { count: 3, windowMs: 60_000 };
 
@@ -61,7 +62,8 @@ describe('the sliding window', () => {
           log = restarted(log, given, nowMs);
           all.push(nowMs);
         }
-        for (const from of all) expect(all.filter((atMs) => atMs >= from && atMs < from + given.windowMs).length).toBeLessThanOrEqual(given.count);
+        for (const from of all)
+          expect(all.filter((atMs) => atMs >= from && atMs < from + given.windowMs).length).toBeLessThanOrEqual(given.count);
       }),
     );
   });
@@ -69,14 +71,28 @@ describe('the sliding window', () => {
 
 describe('how near the limit it is', () => {
   it.each([
-    [10, 4, 'below'], [10, 5, 'half'], [10, 9, 'half'], [10, 10, 'limit'], [10, 11, 'limit'],
-    [3, 1, 'below'], [3, 2, 'half'], [3, 3, 'limit'],
-    [2, 1, 'half'], [1, 0, 'below'], [1, 1, 'limit'],
+    [10, 4, 'below'],
+    [10, 5, 'half'],
+    [10, 9, 'half'],
+    [10, 10, 'limit'],
+    [10, 11, 'limit'],
+    [3, 1, 'below'],
+    [3, 2, 'half'],
+    [3, 3, 'limit'],
+    [2, 1, 'half'],
+    [1, 0, 'below'],
+    [1, 1, 'limit'],
   ] as const)('of %i, %i are %s', (count, restarts, level) => {
     expect(levelOf(restarts, { count, windowMs: 1 })).toBe(level);
   });
 });
 
-it.each([[1, 10], [5, 10], [6, 12], [100, 200], [0, 10]])('the count for %i replicas is %i where the file gives none', (replicas, count) => {
+it.each([
+  [1, 10],
+  [5, 10],
+  [6, 12],
+  [100, 200],
+  [0, 10],
+])('the count for %i replicas is %i where the file gives none', (replicas, count) => {
   expect(defaultCount(replicas)).toBe(count);
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isStorm, type StormEntry, stormClass, stormEntered, stormHint } from '../../src/policy/storm.ts';
+import type { StormEntry } from '../../src/policy/storm.ts';
+import { isStorm, stormClass, stormEntered, stormHint } from '../../src/policy/storm.ts';
 
 const spec = { count: 3, windowMs: 30_000 };
 const at = (...times: number[]): readonly StormEntry[] =>

@@ -1,0 +1,228 @@
+/** The machine under a scripted pool: processes that behave as the test says, and answers that come back to the daemon at their times. */
+import type { PoolSpec } from '../../src/config/spec.ts';
+import type { Exit } from '../../src/engine/engine-state.ts';
+import type { EngineRef } from '../../src/engine/identity.ts';
+import type { Effect } from '../../src/pool/effects.ts';
+import type { PoolEvent } from '../../src/pool/pool-events.ts';
+import type { Behaviour } from './behaviour.ts';
+import { serves } from './behaviour.ts';
+import type { Process } from './world.ts';
+import { evidenceOf, newProcess, WALL_MS } from './world.ts';
+
+/** The side of the script that the machine sees. */
+export interface Daemon {
+  readonly nowMs: number;
+  readonly isUp: boolean;
+  send(event: PoolEvent): void;
+  note(line: string): void;
+  /** Null: the current one. */
+  specOf(specId: string | null): PoolSpec | undefined;
+  /** Of the generation that a replica is at. */
+  causeOf(replica: number): string;
+}
+
+interface Planned {
+  readonly atMs: number;
+  /** Goes with the daemon; what the machine does by itself stays. */
+  readonly daemons: boolean;
+  readonly run: () => void;
+}
+
+export interface Spawn {
+  readonly atS: number;
+  readonly replica: number;
+  readonly generation: number;
+  readonly cause: string;
+}
+
+interface About {
+  readonly replica: number;
+  readonly generation: number;
+}
+
+export class Machine {
+  readonly processes: Process[] = [];
+  readonly spawns: Spawn[] = [];
+  /** How many spawns are between their grant and `releaseSpawn`. */
+  places = 0;
+  /** How the next starts of a replica go; the last stays. */
+  readonly behaviours = new Map<number, readonly Behaviour[]>();
+  prepares: readonly (string | null)[] = [null];
+  readonly #daemon: Daemon;
+  readonly #chosen = new Map<string, Behaviour>();
+  #planned: Planned[] = [];
+
+  constructor(daemon: Daemon) {
+    this.#daemon = daemon;
+  }
+
+  /** When something happens next by itself, or Infinity. */
+  get nextMs(): number {
+    return this.#planned[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  happen(): void {
+    this.#planned.shift()?.run();
+  }
+
+  daemonDied(): void {
+    this.places = 0;
+    this.#planned = this.#planned.filter(({ daemons }) => !daemons);
+    for (const process of this.processes) process.watched = false;
+  }
+
+  wentDown(): void {
+    for (const process of this.processes) process.gone = true;
+    this.#planned = [];
+  }
+
+  processOf({ replica, generation }: About): Process | undefined {
+    return this.processes.find(({ ref }) => ref.replica === replica && ref.generation === generation);
+  }
+
+  /** The process of a replica that has not left the machine yet. */
+  live(replica: number): Process {
+    const process = this.#live(replica);
+    if (process === undefined) throw new Error(`cannot find a process of chat/${replica}`);
+    return process;
+  }
+
+  exited(process: Process, how: Partial<Exit>): void {
+    if (process.exit !== null) return;
+    process.exit = { code: null, signal: null, atMs: WALL_MS + this.#daemon.nowMs, seen: 'event', spawnFailure: null, ...how };
+    const { replica, generation } = process.ref;
+    if (this.#daemon.isUp) this.#daemon.send({ type: 'exited', replica, generation, exit: process.exit });
+    if (!process.behaviour.leavesChild) this.treeGone(process);
+  }
+
+  treeGone(process: Process): void {
+    if (process.gone) return;
+    process.gone = true;
+    const { replica, generation } = process.ref;
+    if (this.#daemon.isUp && process.watched) this.#answer({ type: 'gone', replica, generation, evidence: evidenceOf(process) });
+  }
+
+  done(effect: Effect): void {
+    switch (effect.do) {
+      case 'prepare':
+        return this.#prepared(effect.specId);
+      case 'preflight':
+        return this.#preflown(effect);
+      case 'requestSpawn':
+        return this.#plan(0, () => this.#granted(effect.ref), true);
+      case 'spawn':
+        return this.#spawned(effect.ref);
+      case 'releaseSpawn':
+        this.places -= 1;
+        return;
+      case 'probe':
+      case 'terminate':
+      case 'terminateRest':
+      case 'kill':
+      case 'awaitGone': {
+        const process = this.processOf(effect.ref);
+        if (process === undefined) throw new Error(`cannot ${effect.do} chat/${effect.ref.replica}: it was never spawned`);
+        return this.#doneTo(process, effect);
+      }
+      default:
+    }
+  }
+
+  #doneTo(process: Process, effect: Extract<Effect, { do: 'probe' | 'terminate' | 'terminateRest' | 'kill' | 'awaitGone' }>): void {
+    if (effect.do === 'probe') {
+      if (effect.phase === 'starting') this.#probed(process);
+    } else if (effect.do === 'awaitGone') this.#watched(process);
+    else {
+      this.#daemon.note(`${effect.do} chat/${process.ref.replica}`);
+      if (effect.do !== 'kill') this.#terminated(process);
+      else if (!process.behaviour.unkillable) this.#plan(0, () => this.#killed(process), false);
+    }
+  }
+
+  #prepared(specId: string): void {
+    const [failure = null, ...later] = this.prepares;
+    if (later.length > 0) this.prepares = later;
+    this.#daemon.note('prepare');
+    this.#answer({ type: 'prepared', specId, failure }, 1_000);
+  }
+
+  #preflown(effect: Extract<Effect, { readonly do: 'preflight' }>): void {
+    const { replica, generation } = effect.ref;
+    const [behaviour = serves, ...later] = this.behaviours.get(replica) ?? [];
+    if (later.length > 0) this.behaviours.set(replica, later);
+    this.#chosen.set(`${replica}.${generation}`, behaviour);
+    const afterMs = (behaviour.preflightS ?? 0) * 1_000;
+    const failure = behaviour.preflight;
+    const port = effect.port ?? 20_000 + replica;
+    const device = this.#daemon.specOf(effect.specId)?.engine.devices?.[replica] ?? null;
+    if (failure === undefined) this.#answer({ type: 'preflown', replica, generation, port, device }, afterMs);
+    else this.#answer({ type: 'startFailed', replica, generation, class: failure, message: `${failure} at preflight` }, afterMs);
+  }
+
+  #granted({ replica, generation }: About): void {
+    this.places += 1;
+    this.#daemon.send({ type: 'spawnGranted', replica, generation });
+  }
+
+  #spawned(ref: EngineRef): void {
+    const { replica, generation } = ref;
+    if (this.#live(replica) !== undefined) throw new Error(`cannot spawn chat/${replica}: its generation before still lives`);
+    this.spawns.push({ atS: this.#daemon.nowMs / 1_000, replica, generation, cause: this.#daemon.causeOf(replica) });
+    const behaviour = this.#chosen.get(`${replica}.${generation}`) ?? serves;
+    if (behaviour.spawn !== undefined) {
+      this.#answer({ type: 'startFailed', replica, generation, class: behaviour.spawn, message: `${behaviour.spawn} at spawn` });
+      return;
+    }
+    const process = newProcess(ref, behaviour, 101 + this.processes.length);
+    this.processes.push(process);
+    this.#answer({ type: 'spawned', replica, generation, identity: process.identity }, (behaviour.spawnS ?? 0) * 1_000);
+    if (behaviour.endsS === undefined) return;
+    const { signal = null, code = null } = behaviour;
+    this.#plan(behaviour.endsS * 1_000, () => this.exited(process, signal === null ? { code } : { signal }), false);
+  }
+
+  #probed(process: Process): void {
+    const { readyS } = process.behaviour;
+    const { replica, generation } = process.ref;
+    const phase = this.#daemon.specOf(null)?.probes;
+    if (readyS === undefined) return;
+    const kinds = [
+      ...(phase?.startup ? ['startup' as const] : []),
+      ...Array.from({ length: phase?.readiness?.successThreshold ?? 0 }, () => 'readiness' as const),
+    ];
+    for (const kind of kinds)
+      this.#answer({ type: 'probed', replica, generation, result: { kind, ok: true, message: 'ok' } }, readyS * 1_000);
+  }
+
+  #watched(process: Process): void {
+    const { replica, generation } = process.ref;
+    if (process.watched) throw new Error(`cannot await the end of chat/${replica} twice`);
+    process.watched = true;
+    if (process.gone) this.#answer({ type: 'gone', replica, generation, evidence: evidenceOf(process) });
+  }
+
+  #terminated(process: Process): void {
+    const afterMs = (process.behaviour.termS ?? 0.1) * 1_000;
+    if (process.exit === null && Number.isFinite(afterMs)) this.#plan(afterMs, () => this.exited(process, { code: 0 }), false);
+  }
+
+  #killed(process: Process): void {
+    this.exited(process, { signal: 'SIGKILL' });
+    this.treeGone(process);
+  }
+
+  #live(replica: number): Process | undefined {
+    return this.processes.find((process) => process.ref.replica === replica && !process.gone);
+  }
+
+  /** An answer that reaches the daemon, if it is still there. */
+  #answer(event: PoolEvent, afterMs = 0): void {
+    this.#plan(afterMs, () => this.#daemon.send(event), true);
+  }
+
+  #plan(afterMs: number, run: () => void, daemons: boolean): void {
+    const atMs = this.#daemon.nowMs + afterMs;
+    const at = this.#planned.findIndex((planned) => planned.atMs > atMs);
+    this.#planned.splice(at < 0 ? this.#planned.length : at, 0, { atMs, daemons, run });
+  }
+}
