@@ -8,7 +8,10 @@ import { systemClock } from './clock.ts';
 import type { DaemonConfig } from './config/daemon-config.ts';
 import { readDaemonConfig } from './config/daemon-config.ts';
 import type { PoolSpec } from './config/spec.ts';
+import type { Externals } from './engine/external/externals.ts';
+import { openExternals } from './engine/external/open-externals.ts';
 import { engineId } from './engine/identity.ts';
+import { hasNotifyProbe } from './engine/notify/notify-sockets.ts';
 import { PoolRoom } from './engine/pool-room.ts';
 import { bootId } from './engine/proc.ts';
 import type { Bus } from './events/bus.ts';
@@ -23,6 +26,7 @@ import type { Paths } from './paths.ts';
 import { Pools } from './pool/pools.ts';
 import { restorePools } from './pool/restore.ts';
 import { openStartGate } from './pool/start-gate.ts';
+import type { EngineStatus } from './pool/status.ts';
 import { openStore } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
 import { VERSION } from './version.ts';
@@ -83,7 +87,10 @@ async function superviseUntilTold(ground: Ground): Promise<number> {
     logBytes: () => room.logBytes(),
   });
   bus.publish({ type: 'daemon.started', pool: null, facts: { version: VERSION, pid: process.pid, epoch: store.epoch } });
-  pools = await takeUp(ground, { room, told: (ending) => told.resolve(ending) });
+  await warnOfNotify(ground, room);
+  let externals: Externals | null = null;
+  pools = await takeUp(ground, { room, external: (pool) => externals?.of(pool) ?? [], told: (ending) => told.resolve(ending) });
+  externals = await announced(ground, pools);
   const serving = await serve({
     listen: config.daemon.listen,
     socketPath: paths.apiSocket,
@@ -97,6 +104,7 @@ async function superviseUntilTold(ground: Ground): Promise<number> {
   const ending = await told.promise;
   const left = await endEngines(ground, pools, ending);
   pools.close();
+  externals?.close();
   await serving.close(CLOSE_GRACE_MS);
   await room.close();
   metrics.close();
@@ -110,6 +118,7 @@ function openRoom({ paths, clock, config, log, store, bus }: Ground, probeFailed
     stateDir: paths.state,
     logDir: paths.logs,
     handoffDir: paths.engines,
+    runtimeDir: paths.runtime,
     stateInstance: store.instance,
     env: process.env,
     ports: config.daemon.ports,
@@ -120,10 +129,16 @@ function openRoom({ paths, clock, config, log, store, bus }: Ground, probeFailed
   });
 }
 
+interface TakeUp {
+  readonly room: PoolRoom;
+  readonly external: (pool: string) => readonly EngineStatus[];
+  readonly told: (ending: Ending) => void;
+}
+
 /** What ran on without a daemon is taken in, what is wanted and missing is started. */
-async function takeUp(ground: Ground, parts: { readonly room: PoolRoom; readonly told: (ending: Ending) => void }): Promise<Pools> {
+async function takeUp(ground: Ground, parts: TakeUp): Promise<Pools> {
   const { clock, config, log, store, bus, fault } = ground;
-  const { room, told } = parts;
+  const { room, external, told } = parts;
   const gate = openStartGate(config.daemon.starts.perDevice);
   const publish = bus.publish.bind(bus);
   const restored = await restorePools(
@@ -143,9 +158,28 @@ async function takeUp(ground: Ground, parts: { readonly room: PoolRoom; readonly
     pools: restored.pools,
     subscribe: bus.subscribe.bind(bus),
     publish,
-    external: () => [],
+    external,
     exit: (engines, actor) => told({ engines, by: actor.by }),
   });
+}
+
+/** Engines of other programs, shown with the pools they name. */
+function announced({ paths, clock, config, log, bus }: Ground, pools: Pools): Promise<Externals | null> {
+  return openExternals({
+    handoff: config.daemon.handoff,
+    ownDirectory: paths.engines,
+    clock,
+    specOf: (pool) => pools.specOf(pool),
+    publish: bus.publish.bind(bus),
+    warn: (facts, message) => log.warn(facts, message),
+  });
+}
+
+async function warnOfNotify({ config, log }: Ground, room: PoolRoom): Promise<void> {
+  const pools = config.pools.filter(hasNotifyProbe);
+  const problem = pools.length === 0 ? null : await room.notifyProblem();
+  if (problem === null) return;
+  for (const { name } of pools) log.warn({ pool: name }, `cannot receive READY=1, so no engine of ${name} can become ready: ${problem}`);
 }
 
 /** The ids of those that could not be stopped. */

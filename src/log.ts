@@ -27,7 +27,9 @@ export function createLog({ level, pretty = process.stdout.isTTY }: LogOptions):
   const stdout = destination({ dest: 1, sync: false, maxLength: WAITING_BYTES });
   // The reader has gone: the daemon goes on without its log.
   stdout.on('error', () => {});
-  return pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, stdout);
+  // ORDER: pino flushes at once behind a fatal line where it can, and so overtakes the lines that are still being written.
+  const inOrder = { write: (line: string): boolean => stdout.write(line) };
+  return pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, inOrder);
 }
 
 /** Writes a line for each event from now on; returns what ends it. */
@@ -56,6 +58,8 @@ const NAMES: Readonly<Record<string, string>> = {
   nextStartAt: 'nextRestartAt',
   count: 'restartCount',
   version: 'engineVersion',
+  // The line has a level of its own.
+  level: 'limitLevel',
 };
 
 function levelOf({ type, facts }: Event): Level {

@@ -11,6 +11,7 @@ import type { Kind } from './config/spec.ts';
 import { runDaemon } from './daemon.ts';
 import { PooldError } from './errors.ts';
 import { armFailpoint } from './failpoint.ts';
+import { closeInherited } from './inherited.ts';
 import type { PathOptions } from './paths.ts';
 import { pathsFor } from './paths.ts';
 import { VERSION } from './version.ts';
@@ -50,6 +51,7 @@ function programFor(ended: (code: number) => void): Command {
     .option('--log-dir <dir>', "the engines' logs")
     .addOption(new Option('--runtime-dir <dir>', 'sockets, pid and handoff files').env('POOLD_RUNTIME_DIR'))
     .action(async (options: PathOptions) => {
+      closeInherited();
       armFailpoint(process.env.POOLD_FAILPOINT);
       ended(await runDaemon(pathsFor(options, process.env)));
     });

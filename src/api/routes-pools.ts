@@ -39,7 +39,7 @@ export const POOL_ROUTES: readonly Route[] = [
     refusals: ['pool_not_found', 'no_ready_engine', 'pool_stopped', 'pool_failed', 'breaker_open'],
     handle: ({ host, clock }, { params, query }) => {
       const pool = host.pool(params.pool);
-      const readyEngines = pool.engines.filter((engine) => engine.ready).length;
+      const readyEngines = pool.engines.filter((engine) => engine.ready && engine.state !== 'external').length;
       if (!pool.ready || readyEngines < (query.min ?? 1)) throw cannotServe(pool, { readyEngines, wallMs: clock.wallMs() });
       return { status: 200, body: { pool: pool.pool, ready: true, readyEngines } };
     },

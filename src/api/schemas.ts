@@ -30,7 +30,7 @@ const breaker = z.strictObject({
 });
 
 const engine = z.strictObject({
-  id: z.string().describe('`<pool>/<replica>`'),
+  id: z.string().describe('`<pool>/<replica>`; `<pool>/external:<name>` for an engine of somebody else'),
   generation: z.int(),
   role: z.enum(['serving', 'candidate', 'retiring']),
   state: z.enum(ENGINE_STATES),

@@ -86,7 +86,12 @@ function framework({ tls, log }: ApiServerOptions): { readonly app: FastifyInsta
   if (server === undefined) throw new Error('fastify did not make a server');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => readBody(body as Buffer, done));
-  app.setErrorHandler((error, request, reply) => refuse(reply, pooldError(error, { log, requestId: request.id })));
+  app.setErrorHandler((error, request, reply) => {
+    const known = pooldError(error, { log, requestId: request.id });
+    // A connection that is closed over unread bytes takes the refusal with it: the rest of the body is read, within the time of a request.
+    if (known.code === 'too_large') reply.removeHeader('connection');
+    return refuse(reply, known);
+  });
   return { app, server };
 }
 

@@ -1,6 +1,6 @@
 /**
  * After a start of the daemon: what became of the generations that the last one knew, and what runs that nobody knows.
- * Nothing is signalled here, and nothing is believed for being written down: see `prove`.
+ * Nothing is signalled here but a launcher that hangs before it has an engine, and nothing is believed for being written down: see `prove`.
  */
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
@@ -63,7 +63,9 @@ export async function adopt(host: AdoptHost, stored: readonly StoredRun[]): Prom
   const found = await Promise.all(stored.map((run) => findOne(host, run, seen)));
   const known = new Set(stored.map((run) => run.instance));
   const strays = straysAmong(host, seen, known);
-  sweep(host, new Set([...known, ...strays.map((stray) => stray.identity.instance)]));
+  // What a start had made before it came to a process is given back: nobody will ask for it again.
+  const begun = stored.filter((_, index) => found[index]?.is !== 'neverStarted').map((run) => run.instance);
+  sweep(host, new Set([...begun, ...strays.map((stray) => stray.identity.instance)]));
   return { found, strays };
 }
 
@@ -86,7 +88,22 @@ async function identityOf(host: AdoptHost, run: StoredRun, seen: readonly Seen[]
     host.clock,
   );
   // Forged or not: what has ended is told by its record, and what lives has to be proved all the same.
-  return identityIn(record) ?? mainAmong(host, run.instance, seen);
+  const identity = identityIn(record) ?? mainAmong(host, run.instance, seen);
+  if (identity !== null || launcher === undefined) return identity;
+  // ORDER: it must not start an engine when somebody else has been started in its place; and it may just have done it.
+  endLauncher(launcher);
+  return identityIn(recordOf(host, run));
+}
+
+/** A launcher that hangs before it has written anything is alone in its group, with a subshell that is not the engine yet. */
+function endLauncher({ pid, startTicks }: Seen): void {
+  const stat = liveStat(pid);
+  if (stat?.startTicks !== startTicks || stat.groupId !== pid) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Ended by itself.
+  }
 }
 
 async function endedRecord(host: AdoptHost, run: StoredRun, identity: Identity): Promise<RunRecord | null> {

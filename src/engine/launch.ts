@@ -148,6 +148,7 @@ async function spawnLauncher(host: LaunchHost, parts: { order: LaunchOrder; plan
   const { instance } = order;
   const identity = { bootId: bootId(), pid, startTicks, launcherPid: running.pid, launcherStartTicks, cgroup: held.leaf, instance };
   const warnings = (word?.lost ?? []).map((limit) => `limits.${limit} could not be set`);
+  running.letGo();
   return { is: 'started', identity, launcherEnd: running.end, warnings };
 }
 
@@ -155,6 +156,8 @@ interface Running {
   readonly pid: number | undefined;
   /** Not reaped yet, so its pid and its group's name are still its own. */
   unreaped(): boolean;
+  /** From here on it does not keep a daemon from ending that has closed everything else; its end is told all the same. */
+  letGo(): void;
   /** The first line it says, or null when it ended without. */
   readonly word: Promise<string | null>;
   readonly end: Promise<LauncherEnd>;
@@ -189,7 +192,8 @@ function start(host: LaunchHost, { order, plan, held }: { order: LaunchOrder; pl
       };
     });
     const unreaped = () => child.exitCode === null && child.signalCode === null;
-    return { pid: child.pid, unreaped, word: lineFrom(child.stdio[LAUNCHER_FDS.word] as Readable | null | undefined), end, problem };
+    const letGo = () => child.unref();
+    return { pid: child.pid, unreaped, letGo, word: lineFrom(child.stdio[LAUNCHER_FDS.word] as Readable | null | undefined), end, problem };
   } finally {
     if (enter !== null) closeSync(enter);
   }

@@ -17,6 +17,7 @@ import { gatherEvidence } from './logs/evidence.ts';
 import type { CompiledPattern } from './logs/patterns.ts';
 import { compilePatterns } from './logs/patterns.ts';
 import { readLog } from './logs/read-log.ts';
+import { NotifySockets } from './notify/notify-sockets.ts';
 import { Ports } from './ports.ts';
 import { preflight } from './preflight.ts';
 import { Preparations } from './prepare.ts';
@@ -31,6 +32,8 @@ export interface PoolRoomOptions {
   readonly logDir: string;
   /** Where pid and handoff files go. */
   readonly handoffDir: string;
+  /** Where the sockets of `notify` probes go. */
+  readonly runtimeDir: string;
   /** `Store.instance`. */
   readonly stateInstance: string;
   readonly env: NodeJS.ProcessEnv;
@@ -62,6 +65,7 @@ export class PoolRoom implements Room {
   readonly #ports: Ports;
   readonly #logs: EngineLogs;
   readonly #handoffs: Handoffs;
+  readonly #notify: NotifySockets;
   readonly #preparations: Preparations;
   readonly #residents = new Map<string, Resident>();
   readonly #patterns = new WeakMap<PoolSpec, CompiledPattern[]>();
@@ -85,6 +89,7 @@ export class PoolRoom implements Room {
     this.#ports = new Ports(options.ports, options.fixedPorts);
     this.#logs = new EngineLogs({ ...options, living: (pool, replica) => this.#livingOf(pool, replica), tree: this.#room.tree });
     this.#handoffs = new Handoffs(options.handoffDir);
+    this.#notify = new NotifySockets(options);
     this.#preparations = new Preparations(this.#room.host);
   }
 
@@ -102,12 +107,18 @@ export class PoolRoom implements Room {
   }
 
   async spawn(order: Order): Promise<Identity | FailedStart> {
-    const { ref, spec, port, device } = order;
+    const { ref, spec } = order;
+    const instance = this.#instance(ref);
     try {
       const log = await this.#logs.of(spec, ref.replica);
       await log.started(ref.generation);
-      const launched = await this.#room.launch({ ref, spec, port, device, instance: this.#instance(ref), logFd: log.fd() });
-      if (launched.is === 'failed') return { class: launched.class, message: launched.message };
+      const placed = await this.#notify.place(ref, spec, instance);
+      const launched =
+        placed.is === 'failed' ? placed : await this.#room.launch({ ...order, instance, notifySocket: placed.path, logFd: log.fd() });
+      if (launched.is === 'failed') {
+        this.#notify.remove(instance);
+        return { class: launched.class, message: launched.message };
+      }
       for (const warning of launched.warnings) this.#options.warn({ engine: engineId(ref) }, warning);
       this.#moveIn(ref, launched.identity);
       return launched.identity;
@@ -131,14 +142,22 @@ export class PoolRoom implements Room {
   probe(living: Living, phase: 'starting' | 'serving', report: (result: ProbeResult) => void): void {
     const resident = this.#residents.get(keyOf(living.ref));
     if (resident === undefined) return;
-    const { clock, probeFailed } = this.#options;
-    resident.probes ??= this.#logs.of(living.spec, living.ref.replica).then((log) =>
-      startProbes({ clock, host: this.#room.host, tree: this.#room.tree, log, living, instance: this.#instance(living.ref) }, (result) => {
-        if (!result.ok) probeFailed(living.ref, result.kind);
-        report(result);
-      }),
-    );
+    resident.probes ??= this.#startProbes(living, resident, report);
     resident.probes.then((probes) => probes.setPhase(phase)).catch((error: Error) => this.#warn(living.ref, 'probe', error));
+  }
+
+  async #startProbes(living: Living, resident: Resident, report: (result: ProbeResult) => void): Promise<ProbeWatch> {
+    const { clock, probeFailed } = this.#options;
+    const { host, tree } = this.#room;
+    const instance = this.#instance(living.ref);
+    const log = await this.#logs.of(living.spec, living.ref.replica);
+    const probes = await startProbes({ clock, host, tree, log, notify: this.#notify, living, instance }, (result) => {
+      if (!result.ok) probeFailed(living.ref, result.kind);
+      report(result);
+    });
+    // It was released while its socket was being bound.
+    if (this.#residents.get(keyOf(living.ref)) !== resident) this.#notify.remove(instance);
+    return probes;
   }
 
   stopProbing(ref: EngineRef): void {
@@ -230,6 +249,7 @@ export class PoolRoom implements Room {
     const { found, strays } = await this.#room.adopt(
       stored.map(({ order: { ref }, identity }) => ({ ref, instance: this.#instance(ref), identity })),
     );
+    this.#notify.keepOnly([...stored.map(({ order }) => order.ref), ...strays.map(({ ref }) => ref)].map((ref) => this.#instance(ref)));
     const orders = new Map(stored.map(({ order }) => [keyOf(order.ref), order]));
     const answers = found.map((one): Found => {
       if (one.is === 'neverStarted' || one.is === 'unproven') return { is: one.is };
@@ -269,9 +289,15 @@ export class PoolRoom implements Room {
     return this.#logs.written();
   }
 
+  /** Why no engine of this host can say READY=1 to NOTIFY_SOCKET, or null. */
+  notifyProblem(): Promise<string | null> {
+    return this.#notify.problem();
+  }
+
   /** Lets go of everything; engines run on. */
   async close(): Promise<void> {
     for (const resident of this.#residents.values()) (await resident.probes?.catch(() => null))?.stop();
+    this.#notify.close();
     this.#room.close();
     await this.#logs.close();
   }
@@ -284,6 +310,7 @@ export class PoolRoom implements Room {
 
   #moveOut(ref: EngineRef): void {
     this.stopProbing(ref);
+    this.#notify.remove(this.#instance(ref));
     this.#residents.delete(keyOf(ref));
   }
 

@@ -66,7 +66,7 @@ export function createFed(registry: Registry): Fed {
   const all = FEEDS.map((feed) => ({ feed, series: createSeries({ ...feed, labels: labelsOf(feed), registry }) }));
   return {
     heard(event) {
-      if (event.pool === null) return;
+      if (event.pool === null || event.facts.external === true) return;
       const replica = event.engine === undefined ? null : replicaOf(event.engine);
       for (const { feed, series } of all) {
         if (!reads(feed, event)) continue;

@@ -131,7 +131,7 @@ function createRate(registry: Registry, clock: Clock): { restarted(pool: string)
 function subjectsOf(pools: readonly PoolStatus[]): ReadonlyMap<string, Subject> {
   const all = pools.flatMap(({ pool, engines }): Subject[] => [
     { pool, replica: null },
-    ...engines.map(({ id }) => ({ pool, replica: replicaOf(id) })),
+    ...engines.flatMap(({ id, state }) => (state === 'external' ? [] : [{ pool, replica: replicaOf(id) }])),
   ]);
   return new Map(all.map((subject) => [keyOf(subject), subject]));
 }

@@ -37,7 +37,8 @@ export function createSampled(registry: Registry): (pools: readonly PoolStatus[]
     for (const gauge of gauges.values()) gauge.reset();
     for (const status of pools) {
       poolSampled(status, put);
-      for (const engine of status.engines) engineSampled({ pool: status.pool, engine, wallMs, put });
+      // Somebody else's engines are counted by state alone: a series of each is for replicas.
+      for (const engine of status.engines) if (engine.state !== 'external') engineSampled({ pool: status.pool, engine, wallMs, put });
     }
   };
 }

@@ -5,7 +5,7 @@ import { isLive, livePhase } from '../engine/engine-state.ts';
 import type { Identity } from '../engine/identity.ts';
 import { rebooted } from '../policy/breaker.ts';
 import { canaryLeft } from './breakers-state.ts';
-import { exited, stopTold } from './endings-state.ts';
+import { exited, STUCK_AFTER_MS, stopTold } from './endings-state.ts';
 import { backoffAnnounced, causeAgain, rebootEnded } from './failures-state.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
 import type { About } from './starts-state.ts';
@@ -15,8 +15,10 @@ import { currentSpec, emit, engineAt, put, putRun, refOf, specOf } from './turn.
 
 /** The file's spec acts at the next start of each engine; a pool that is gone from the file runs on as it was. */
 export function configured(turn: Turn, spec: PoolSpec | null, specId: string): void {
+  // What a prepare that died with the daemon had done is not known.
+  const prepared = turn.state.prepared?.step === 'done' ? turn.state.prepared : null;
   if (spec === null) {
-    turn.state = { ...turn.state, orphaned: true, restoring: false };
+    turn.state = { ...turn.state, orphaned: true, restoring: false, prepared };
     return;
   }
   const before = currentSpec(turn.state);
@@ -33,8 +35,7 @@ export function configured(turn: Turn, spec: PoolSpec | null, specId: string): v
         ? { state: spec.autostart ? 'running' : 'stopped', override: null }
         : wanted,
     replicas: replicas.override === null || before.replicas !== spec.replicas ? { count: spec.replicas, override: null } : replicas,
-    // What a prepare that died with the daemon had done is not known.
-    prepared: turn.state.prepared?.step === 'done' && turn.state.prepared.specId === specId ? turn.state.prepared : null,
+    prepared: prepared?.specId === specId ? prepared : null,
   };
 }
 
@@ -135,12 +136,14 @@ export function endedMeanwhile(turn: Turn, engine: EngineState, end: { readonly 
   else exited(turn, known, end.exit);
 }
 
-/** What the dead daemon had begun is done again, as nobody knows whether it was done: TERM with its whole grace before KILL. */
+/** What the dead daemon had begun is done again, as nobody knows whether it was done: TERM with its whole grace before KILL, and KILL with the time it takes. */
 function endingAgain(turn: Turn, engine: EngineState, gently: 'terminate' | 'terminateRest'): void {
   const { phase } = engine;
   const ref = refOf(turn, engine);
   const byTerm = phase.is === 'stopping' && phase.stuckAtMs === null;
-  if (byTerm) put(turn, { ...engine, phase: { ...phase, killAtMs: turn.env.nowMs + specOf(turn.state, phase.run.specId).stop.timeoutMs } });
+  const { nowMs } = turn.env;
+  if (byTerm) put(turn, { ...engine, phase: { ...phase, killAtMs: nowMs + specOf(turn.state, phase.run.specId).stop.timeoutMs } });
+  else if (phase.is === 'stopping') put(turn, { ...engine, phase: { ...phase, stuckAtMs: nowMs + STUCK_AFTER_MS } });
   turn.effects.push({ do: 'removeHandoff', ref }, { do: byTerm ? gently : 'kill', ref }, { do: 'awaitGone', ref });
 }
 
@@ -164,6 +167,7 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
 export function unproven(turn: Turn, engine: EngineState): void {
   const live = livePhase(engine);
   if (live === null) return;
+  canaryLeft(turn, engine);
   const stuck = put(turn, { ...engine, phase: { is: 'stuck', why: 'unproven', run: live.run } });
   const ref = refOf(turn, stuck);
   turn.effects.push({ do: 'removeHandoff', ref }, { do: 'awaitGone', ref });

@@ -2,7 +2,7 @@
  * The breakers of an engine, of the pool (`any`) and of single crash classes: product.md, "Engine breaker" to "Class breakers".
  * A half-open breaker of the pool or a class has exactly one canary, at most one in a pool at a time, and only its end decides.
  */
-import type { EngineState } from '../engine/engine-state.ts';
+import type { EngineState, StartCause } from '../engine/engine-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { closed, closedBreaker, opened, trialFailed } from '../policy/breaker.ts';
 import type { ClassState, PoolState } from './pool-state.ts';
@@ -73,10 +73,13 @@ export function breakerClosed(turn: Turn, name: string): void {
     const half: Breaker =
       name === ANY && engine.breaker.is === 'open' ? { is: 'half_open', openForMs: engine.breaker.openForMs } : engine.breaker;
     const dueMs = engine.phase.why === 'failure' ? nowMs : engine.phase.dueMs;
-    // What never failed is no restart: an engine that a scale has added, say.
-    const cause = engine.phase.cause === 'first' ? 'first' : 'recovery';
-    put(turn, { ...engine, breaker: half, phase: { ...engine.phase, cause, dueMs } });
+    put(turn, { ...engine, breaker: half, phase: { ...engine.phase, cause: causeLetGo(engine.phase.cause), dueMs } });
   }
+}
+
+/** A start that was held back, let go. What never failed, and what a person has asked for, is no restart: an engine that a scale has added, say. */
+export function causeLetGo(cause: StartCause): StartCause {
+  return cause === 'first' || cause === 'manual' ? cause : 'recovery';
 }
 
 /** The missing engines a half-open breaker of that name could try now: fewest failures first, then the lowest replica. */

@@ -1,12 +1,13 @@
 /** What time does to open breakers: the pool's opens when all its engines' are open, then each is tried by one start. product.md, "Pool breaker". */
 import type { EngineState } from '../engine/engine-state.ts';
-import { isLive } from '../engine/engine-state.ts';
+import { isLive, livePhase } from '../engine/engine-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { waited } from '../policy/breaker.ts';
 import { ANY, breakerClosed, breakerNamed, canaryCandidates, missing, poolBreakerOpened, putBreaker } from './breakers-state.ts';
+import type { PoolState } from './pool-state.ts';
 import { startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
-import { emit, put } from './turn.ts';
+import { emit, engineIn, put } from './turn.ts';
 import { isWanted, wantedReplicas } from './wanted-state.ts';
 
 /** Lets time do its part: breakers that have waited long enough, canaries, and the pool's breaker when all its engines' are open. */
@@ -40,7 +41,7 @@ function halfOpened(turn: Turn, name: string): void {
   if (breaker.is !== 'half_open') return;
   // A class waits for its turn: one canary at a time.
   if (turn.state.canary !== null) return;
-  if (missing(turn.state, name).length === 0) {
+  if (missing(turn.state, name).length === 0 && !someToCome(turn.state, name)) {
     breakerClosed(turn, name);
     return;
   }
@@ -53,6 +54,16 @@ function halfOpened(turn: Turn, name: string): void {
   const half: Breaker = chosen.breaker.is === 'open' ? { is: 'half_open', openForMs: chosen.breaker.openForMs } : chosen.breaker;
   const canary = startBegun(turn, { ...chosen, breaker: half }, 'canary');
   turn.state = { ...turn.state, canary: { of: name, replica: canary.replica, generation: canary.generation } };
+}
+
+/** Not missing, and yet to prove itself: what a person retries. A replica that a scale or another file has just added is missing in a moment. */
+function someToCome(state: PoolState, name: string): boolean {
+  if (name === ANY && wantedReplicas(state).some((replica) => engineIn(state, replica) === undefined)) return true;
+  return state.engines.some((engine) => {
+    const live = livePhase(engine);
+    const retried = live !== null && live.is !== 'stuck' && live.run.cause === 'retry' && !live.run.succeeded;
+    return retried && isWanted(state, engine) && (name === ANY || engine.lastFailureClass === name);
+  });
 }
 
 /** An engine's own breaker has waited long enough: one try is due now, whatever back-off and limiter say. */

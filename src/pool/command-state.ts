@@ -7,7 +7,7 @@ import { isLive } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import { backoffDelayMs } from '../policy/backoff.ts';
 import { closedBreaker } from '../policy/breaker.ts';
-import { ANY, breakerClosed, canaryCandidates, canaryLeft, classState, putClass } from './breakers-state.ts';
+import { ANY, breakerClosed, canaryCandidates, canaryLeft, causeLetGo, classState, putClass } from './breakers-state.ts';
 import { backoffAnnounced } from './failures-state.ts';
 import type { PoolCommand } from './host.ts';
 import { ended, superseded } from './operation-state.ts';
@@ -73,12 +73,22 @@ function startTold(turn: Turn, given: Given, replica: number | null): void {
     return [{ replica: target, after: isLive(engine) && engine.phase.is !== 'stopping' ? engine.generation - 1 : engine.generation }];
   });
   begun(turn, given, { starts });
-  for (const target of targets) {
-    const engine = engineAt(turn, target);
-    if (isLive(engine)) continue;
+}
+
+/** Starts what a person has asked to be started and what is not there, now or when the old generation has ended: past back-off and limiter. */
+export function startsAsked(turn: Turn): void {
+  for (const { replica, after } of asked(turn.state)) {
+    const engine = engineAt(turn, replica);
+    if (isLive(engine) || engine.generation !== after || !isWanted(turn.state, engine)) continue;
     if (engine.breaker.is === 'closed' && turn.state.breaker.is === 'closed') startBegun(turn, engine, 'manual');
     else if (engine.phase.is === 'failed' || engine.phase.is === 'ended') heldBack(turn, engine);
   }
+}
+
+/** The generations that somebody waits to be followed by another. */
+function asked({ operations, rolling }: PoolState): { readonly replica: number; readonly after: number }[] {
+  const starts = operations.flatMap((operation) => (operation.kind === 'start' ? operation.starts : []));
+  return rolling?.current == null ? starts : [...starts, { replica: rolling.current.replica, after: rolling.current.old }];
 }
 
 function startWanted(turn: Turn, stamp: Stamp, replica: number | null): void {
@@ -94,7 +104,7 @@ function startWanted(turn: Turn, stamp: Stamp, replica: number | null): void {
 
 /** Wanted again, and behind a breaker: that starts it when its time has come. */
 function heldBack(turn: Turn, engine: EngineState): void {
-  const phase = { is: 'backoff', why: 'failure', cause: 'first', dueMs: turn.env.nowMs, delayMs: 0 } as const;
+  const phase = { is: 'backoff', why: 'failure', cause: 'manual', dueMs: turn.env.nowMs, delayMs: 0 } as const;
   backoffAnnounced(turn, put(turn, { ...engine, phase }));
 }
 
@@ -169,7 +179,7 @@ function engineReset(turn: Turn, engine: EngineState): void {
   const { backoff } = currentSpec(turn.state);
   const delayMs = backoffDelayMs(backoff, { failures: 1, crashClass: engine.lastFailureClass ?? '', random: turn.env.random() });
   const missing = engine.phase.is === 'backoff' || engine.phase.is === 'failed';
-  const cause = engine.phase.is === 'backoff' && engine.phase.cause === 'first' ? 'first' : 'recovery';
+  const cause = engine.phase.is === 'backoff' ? causeLetGo(engine.phase.cause) : 'recovery';
   const phase = missing ? ({ is: 'backoff', why: 'failure', cause, dueMs: turn.env.nowMs + delayMs, delayMs } as const) : engine.phase;
   const after = put(turn, { ...engine, row: 0, backoffRow: 0, blockedRow: 0, breaker: freshBreaker(turn), phase });
   if (missing) backoffAnnounced(turn, after);
@@ -190,12 +200,13 @@ function begun(turn: Turn, given: Given, targets: Partial<Pick<ActiveOperation, 
   const starts = targets.starts ?? [];
   const stops = targets.stops ?? [];
   superseded(turn, [...starts.map(({ replica }) => replica), ...stops], TAKES_PLACE_OF[command.do]);
+  const subject = subjectOf(turn.state, 'replica' in command ? command.replica : null);
   const why = given.stamp.reason === null ? '' : `: ${given.stamp.reason}`;
   const operation: ActiveOperation = {
     id: given.operationId,
     kind: command.do,
     stamp: given.stamp,
-    steps: [{ at: stamp(turn.env.wallMs), text: `${command.do} ${turn.state.name} asked by ${given.stamp.by}${why}` }],
+    steps: [{ at: stamp(turn.env.wallMs), text: `${command.do} ${subject} asked by ${given.stamp.by}${why}` }],
     starts,
     stops,
     forced: false,

@@ -5,7 +5,7 @@
 import type { EngineState, Exit } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import type { EndReason } from '../policy/crash-class.ts';
-import { canaryLeft } from './breakers-state.ts';
+import { canaryFailed, canaryLeft } from './breakers-state.ts';
 import { generationEnded } from './failures-state.ts';
 import { operationForced, stepped } from './operation-state.ts';
 import type { Evidence } from './pool-events.ts';
@@ -13,7 +13,7 @@ import type { Turn } from './turn.ts';
 import { emit, put, putRun, refOf, specOf } from './turn.ts';
 
 /** How long a tree may take to vanish after KILL before its engine is called stuck. */
-const STUCK_AFTER_MS = 5_000;
+export const STUCK_AFTER_MS = 5_000;
 
 /** Begins the end of a live generation, whatever step it is at. One that is ending already keeps its reason and its deadline. */
 export function stopTold(turn: Turn, engine: EngineState, reason: EndReason): void {
@@ -71,6 +71,9 @@ export function killTimeElapsed(turn: Turn, engine: EngineState): void {
     turn.effects.push({ do: 'kill', ref: refOf(turn, engine) });
     stepped(turn, engine.replica, `killing ${turn.state.name}/${engine.replica}: it was still there after stop.timeout`);
   } else if (phase.stuckAtMs !== null && nowMs >= phase.stuckAtMs) {
+    // Its end may never come: a breaker does not wait for it.
+    if (phase.run.endReason === 'requested') canaryLeft(turn, engine);
+    else canaryFailed(turn, engine);
     const stuck = put(turn, { ...engine, phase: { is: 'stuck', why: 'unkillable', run: phase.run } });
     emit(turn, 'engine.stuck', { reason: 'unkillable' }, stuck);
   }

@@ -196,7 +196,7 @@ export function causeAgain(engine: EngineState, run: Run): StartCause {
   const beforeSpawn = engine.phase.is === 'starting' && engine.phase.step !== 'spawning' && run.spawnedMs === null;
   if (beforeSpawn && isAutomaticRestart(run.cause)) return run.cause;
   if (engine.breaker.is === 'half_open') return 'trial';
-  return beforeSpawn && run.cause === 'canary' ? 'recovery' : 'first';
+  return run.cause === 'canary' && engine.lastFailureClass !== null ? 'recovery' : 'first';
 }
 
 export function backoffAnnounced(turn: Turn, engine: EngineState): void {

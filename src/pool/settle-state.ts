@@ -7,6 +7,7 @@ import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import type { Health } from '../engine/samples-state.ts';
 import { breakersAdvanced } from './canary-state.ts';
+import { startsAsked } from './command-state.ts';
 import { killTimeElapsed, stopTold } from './endings-state.ts';
 import { backoffAnnounced, succeeded } from './failures-state.ts';
 import { dueAtMs, gatesAt } from './gates-state.ts';
@@ -26,6 +27,7 @@ export function settled(turn: Turn): void {
   if (turn.state.shuttingDown) return;
   breakersAdvanced(turn);
   rollingAdvanced(turn);
+  startsAsked(turn);
   startsDecided(turn);
   specsForgotten(turn);
 }

@@ -22,7 +22,7 @@ describe('what was and why', () => {
         class: 'signal',
         code: null,
         signal: 'SIGSEGV',
-        message: 'killed by SIGSEGV',
+        message: 'killed by SIGSEGV: CUDA \u001b]0;x',
         matchedLine: 'CUDA \u001b]0;x',
       }),
       crash('chat', { at: recent, readyMs: null }),

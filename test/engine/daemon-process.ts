@@ -44,8 +44,9 @@ function takeAll(): number[] {
 
 for (let generation = 1; generation <= order.generations; generation += 1) console.log(JSON.stringify((await launch(generation)).launched));
 
-if (order.freeUpTo === null) setInterval(() => {}, 1000);
-else {
+// A daemon listens, and so lives on: no engine of its own keeps it.
+const living = setInterval(() => {}, 1000);
+if (order.freeUpTo !== null) {
   for (let free = 0; free <= order.freeUpTo; free += 1) {
     const taken = takeAll();
     for (let given = 0; given < free; given += 1) closeSync(taken.pop() ?? -1);
@@ -59,4 +60,5 @@ else {
     console.log(JSON.stringify(launched));
   }
   room.close();
+  clearInterval(living);
 }

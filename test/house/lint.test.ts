@@ -34,6 +34,8 @@ const snippets: readonly (readonly [folder: string, source: string, says: string
   ['src/pool/x.ts', "import type { Options } from 'execa';\nexport type A = Options;", library],
   ['src/pool/x.ts', "export const a = import('execa');", library],
   ['src/engine/launch.ts', "import { execa } from 'execa';\nexport const a = execa;", null],
+  ['src/engine/x.ts', "export const a = import('koffi');", library],
+  ['src/engine/notify/unix-datagrams.ts', "export const a = import('koffi');", null],
   ['src/lock.ts', "import { DatabaseSync } from 'node:sqlite';\nexport const a = DatabaseSync;", library],
   ['src/store/x.ts', "import { DatabaseSync } from 'node:sqlite';\nexport const a = DatabaseSync;", null],
   ['src/api/x.ts', "import { Registry } from 'prom-client';\nexport const a = Registry;", library],

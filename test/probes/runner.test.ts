@@ -5,6 +5,7 @@ import type { Clock } from '../../src/clock.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { PoolSpec, ProbeAction } from '../../src/config/spec.ts';
 import type { NotifyInbox } from '../../src/engine/probes/notify.ts';
+import type { ProbeOutcome } from '../../src/engine/probes/outcome.ts';
 import type { ProbeReport, ProbeWatchOptions } from '../../src/engine/probes/runner.ts';
 import { watchProbes } from '../../src/engine/probes/runner.ts';
 import { chatLog, freshDir } from '../logs/log-dir.ts';
@@ -120,11 +121,11 @@ describe('while it starts', () => {
   });
 
   it('waits for READY=1 where datagrams can be received, and says so where they cannot', async () => {
-    let received: (text: string) => void = () => {};
+    let heard: (outcome: ProbeOutcome) => void = () => {};
     let open = 0;
     const notify: NotifyInbox = {
       listen(_, callback) {
-        received = callback;
+        heard = callback;
         open += 1;
         return {
           close() {
@@ -136,10 +137,13 @@ describe('while it starts', () => {
     const startup = { action: { by: 'notify' }, ...quick } as const;
     const able = await watch({ startup }, { notify });
     able.watching.setPhase('starting');
-    received('STATUS=READY=1\nX=1');
     expect(able.reports).toEqual([]);
-    received('STATUS=up\nREADY=1\n');
-    expect(able.reports).toMatchObject([{ kind: 'startup', ok: true }]);
+    heard({ ok: false, message: 'a stranger said so' });
+    heard({ ok: true, message: 'it said so' });
+    expect(able.reports).toMatchObject([
+      { kind: 'startup', ok: false, message: 'a stranger said so' },
+      { kind: 'startup', ok: true, message: 'it said so' },
+    ]);
     able.watching.stop();
     expect(open).toBe(0);
     const unable = await watch({ startup });

@@ -47,8 +47,7 @@ export async function history({ client, out, clock }: Session, name: string, { s
       { title: 'READY', cell: ({ readyMs }: (typeof entries)[number]) => (readyMs === null ? '' : span(readyMs)), right: true },
       {
         title: 'MESSAGE',
-        cell: ({ message, matchedLine }: (typeof entries)[number]) =>
-          harmless(matchedLine === null ? message : `${message}: ${matchedLine}`),
+        cell: ({ message }: (typeof entries)[number]) => harmless(message),
       },
     ];
     out.lines(table(columns, entries, out.width));

@@ -34,7 +34,7 @@ function poolColumns(out: Output): readonly Column<PoolStatus>[] {
   return [
     { title: 'POOL', cell: ({ pool }) => pool },
     { title: 'STATE', cell: ({ state }) => state, style: (text) => colored(out, text) },
-    { title: 'READY', cell: ({ engines }) => String(engines.filter(({ ready }) => ready).length), right: true },
+    { title: 'READY', cell: ({ engines }) => String(readyOf(engines)), right: true },
     { title: 'WANTED', cell: ({ replicas }) => String(replicas), right: true },
     { title: 'RESTARTS', cell: ({ restartCount }) => String(restartCount), right: true },
     { title: 'BREAKER', cell: ({ breaker }) => breaker.state, style: (text) => (text === 'closed' ? text : colored(out, text)) },
@@ -43,7 +43,7 @@ function poolColumns(out: Output): readonly Column<PoolStatus>[] {
 }
 
 function detail(pool: PoolStatus, { out, wallMs }: Showing): readonly string[] {
-  const ready = pool.engines.filter((engine) => engine.ready).length;
+  const ready = readyOf(pool.engines);
   const { breaker } = pool;
   const classes = Object.entries(breaker.classes).filter(([, { state }]) => state !== 'closed');
   return [
@@ -86,6 +86,11 @@ function engineColumns(out: Output, wallMs: number): readonly Column<EngineStatu
       optional: true,
     },
   ];
+}
+
+/** Somebody else's engines are shown, and not counted. */
+function readyOf(engines: readonly EngineStatus[]): number {
+  return engines.filter(({ ready, state }) => ready && state !== 'external').length;
 }
 
 /** The signal says more than the class `signal`, the code more than `error`. */

@@ -15,5 +15,6 @@ export async function probeCommand(clock: Clock, order: CommandOrder): Promise<P
   if (timedOut) return { ok: false, message: `cannot probe by ${name}: not done within ${order.timeoutMs} ms` };
   if (code === 0) return { ok: true, message: `${name} exited with code 0` };
   const end = code === null ? `was ended by signal ${signal}` : `exited with code ${code}`;
-  return { ok: false, message: `${name} ${end}: ${output.slice(-SHOWN_CHARACTERS).trim()}` };
+  const said = output.slice(-SHOWN_CHARACTERS).trim();
+  return { ok: false, message: said === '' ? `${name} ${end}` : `${name} ${end}: ${said}` };
 }

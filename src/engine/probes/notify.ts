@@ -1,12 +1,15 @@
 /**
- * The startup probe `notify`: the engine says `READY=1` to NOTIFY_SOCKET (sd_notify(3)). What receives the datagrams is not here: Node has no
- * AF_UNIX datagram sockets, so an inbox needs native calls.
+ * The startup probe `notify`: the engine says `READY=1` to NOTIFY_SOCKET (sd_notify(3)). What receives the datagrams is in `engine/notify`.
  */
 import type { EngineRef } from '../identity.ts';
+import type { ProbeOutcome } from './outcome.ts';
 
 export interface NotifyInbox {
-  /** Calls `received` with the text of each datagram sent by the process tree of that generation, those that came before too. */
-  listen(ref: EngineRef, received: (text: string) => void): { close(): void };
+  /**
+   * Calls `heard` for each READY=1 that reaches the socket of that generation, those that came before too: good from a process of its tree,
+   * bad from anybody else. Whatever else is said there is passed over.
+   */
+  listen(ref: EngineRef, heard: (outcome: ProbeOutcome) => void): { close(): void };
 }
 
 /** Whether a datagram (lines of KEY=VALUE) says that the service is up. */

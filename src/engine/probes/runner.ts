@@ -11,7 +11,6 @@ import type { ProbeContext } from './action.ts';
 import { probeBy, probeProgressBy, targetOf } from './action.ts';
 import type { Owner } from './listener.ts';
 import type { NotifyInbox } from './notify.ts';
-import { saysReady } from './notify.ts';
 import type { ProbeOutcome } from './outcome.ts';
 import { repeat } from './repeat.ts';
 
@@ -148,9 +147,7 @@ function awaitNotify(options: ProbeWatchOptions, report: ReportOne): () => void 
     report('startup', { ok: false, message: 'cannot receive READY=1 on this host; use httpGet, tcpSocket or logLine as startup probe' });
     return () => {};
   }
-  const inbox = options.notify.listen(options.ref, (text) => {
-    if (saysReady(text)) report('startup', { ok: true, message: 'it said READY=1' });
-  });
+  const inbox = options.notify.listen(options.ref, (outcome) => report('startup', outcome));
   return () => inbox.close();
 }
 
