@@ -1,7 +1,7 @@
 /** What poold leaves for those who look later or from afar: its log, events and metrics. */
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { Then } from '@cucumber/cucumber';
 import type { DataTable } from '@cucumber/cucumber';
+import { Then } from '@cucumber/cucumber';
 import type { PooldWorld } from '../support/world.ts';
 
 Then('the daemon logs {string} for {string}', async function (this: PooldWorld, event: string, subject: string) {
@@ -15,11 +15,16 @@ Then('the daemon logs {string} for {string} with:', async function (this: PooldW
   );
 });
 
-Then('the daemon has logged {string} for {string} {int} time(s)', function (this: PooldWorld, event: string, subject: string, times: number) {
-  equal(logged(this, event, subject).length, times);
-});
+Then(
+  'the daemon has logged {string} for {string} {int} time(s)',
+  async function (this: PooldWorld, event: string, subject: string, times: number) {
+    await logCaughtUp(this);
+    equal(logged(this, event, subject).length, times);
+  },
+);
 
-Then('no {string} was logged for {string}', function (this: PooldWorld, event: string, subject: string) {
+Then('no {string} was logged for {string}', async function (this: PooldWorld, event: string, subject: string) {
+  await logCaughtUp(this);
   deepEqual(logged(this, event, subject), []);
 });
 
@@ -35,8 +40,19 @@ Then('the metric {string} is at least {float}', async function (this: PooldWorld
   await this.until(`${series} is at least ${value}`, async () => ((await metric(this, series)) ?? Number.NaN) >= value);
 });
 
+/** The daemon writes its log a little behind: to say how often something is in it, all that has happened must be. */
+export async function logCaughtUp(world: PooldWorld): Promise<void> {
+  const cursor = (await world.get('/v1/events?follow=false'))
+    .match(/^id: (.*)$/gm)
+    ?.at(-1)
+    ?.slice('id: '.length);
+  await world.until(`${cursor} is logged`, () => world.daemonLog().some((line) => line.cursor === cursor));
+}
+
 function logged(world: PooldWorld, event: string, subject: string) {
-  return world.daemonLog().filter((line) => line.event === event && (line.engine === subject || (line.engine === undefined && line.pool === subject)));
+  return world
+    .daemonLog()
+    .filter((line) => line.event === event && (line.engine === subject || (line.engine === undefined && line.pool === subject)));
 }
 
 /** The value of a series as it is written in the text format, or null. */

@@ -1,4 +1,4 @@
-import { After, setDefaultTimeout, Status } from '@cucumber/cucumber';
+import { After, Status, setDefaultTimeout } from '@cucumber/cucumber';
 import type { PooldWorld } from './world.ts';
 
 setDefaultTimeout(60_000);
@@ -7,7 +7,13 @@ After(async function (this: PooldWorld, { result }) {
   const faults = this.daemon === null ? [] : this.daemonLog().filter(({ msg }) => msg.includes('a fault of poold itself'));
   if (result?.status !== Status.PASSED) {
     this.attach(this.daemonWords(), 'text/plain');
-    this.attach(this.daemonLog().slice(-60).map((line) => JSON.stringify(line)).join('\n'), 'text/plain');
+    this.attach(
+      this.daemonLog()
+        .slice(-60)
+        .map((line) => JSON.stringify(line))
+        .join('\n'),
+      'text/plain',
+    );
   }
   const { last } = this;
   await this.tidyUp();

@@ -1,14 +1,15 @@
 /** One scenario's own daemon: fresh directories, the real binaries, real engines. Steps speak through it as an operator would. */
-import { spawn } from 'node:child_process';
+
 import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setWorldConstructor, World } from '@cucumber/cucumber';
 import { parse, stringify } from 'yaml';
-import { systemClock } from '../../src/clock.ts';
 import { Client } from '../../src/client/client.ts';
+import { systemClock } from '../../src/clock.ts';
 import type { EngineStatus, PoolStatus } from '../../src/pool/status.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -60,13 +61,15 @@ export class PooldWorld extends World {
     return this.#client;
   }
 
-  /** A pool by a YAML fragment; `ENGINES` stands for the directory of the fixture engines, `DIR` for the scenario's own. */
+  /** A pool by a YAML fragment; `ENGINES` stands for the directory of the fixture engines, `DIR` for the scenario's own, `PORT1` for a port of its own. */
   addPool(name: string, yaml: string): void {
     this.pools[name] = parse(this.filled(yaml));
   }
 
   filled(text: string): string {
-    return text.replaceAll('ENGINES', this.engines).replaceAll('DIR', this.dir);
+    const [, to] = portsOfThisWorker();
+    const words = text.replaceAll('ENGINES', this.engines).replaceAll(/\bDIR\b/g, this.dir);
+    return words.replaceAll(/\bPORT([1-9])\b/g, (_, number: string) => String(to + Number(number)));
   }
 
   writeConfig(): void {
@@ -77,13 +80,23 @@ export class PooldWorld extends World {
   async startDaemon(): Promise<void> {
     this.writeConfig();
     const child = this.spawnDaemon();
-    await this.until('the daemon answers or has ended', async () => child.exitCode !== null || (await answers(this.client)));
-    if (child.exitCode !== null) this.last = { code: child.exitCode, stdout: '', stderr: this.daemonWords(), examined: false };
+    const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
+    await this.until('the daemon answers or has ended', async () => ended() || (await answers(this.client)));
+    if (ended()) this.last = { code: child.exitCode, stdout: '', stderr: this.daemonWords(), examined: false };
   }
 
   spawnDaemon(): ChildProcess {
     this.#daemons += 1;
-    const args = [join(ROOT, 'bin/poold'), 'run', '--config', this.configFile, '--state-dir', join(this.dir, 'state'), '--runtime-dir', join(this.dir, 'run')];
+    const args = [
+      join(ROOT, 'bin/poold'),
+      'run',
+      '--config',
+      this.configFile,
+      '--state-dir',
+      join(this.dir, 'state'),
+      '--runtime-dir',
+      join(this.dir, 'run'),
+    ];
     const out = openSync(join(this.dir, `daemon-${this.#daemons}.log`), 'a');
     const err = openSync(join(this.dir, `daemon-${this.#daemons}.err`), 'a');
     const env = { PATH: process.env.PATH ?? '', HOME: this.dir, ...this.daemonEnv };
@@ -112,7 +125,11 @@ export class PooldWorld extends World {
   }
 
   async run(command: string, args: readonly string[]): Promise<Ran> {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1', USER: 'tester' }, cwd: this.dir });
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1', USER: 'tester' },
+      cwd: this.dir,
+    });
     const words = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       words.stdout += text;
@@ -200,10 +217,10 @@ export class PooldWorld extends World {
   }
 }
 
-/** Each worker has ports of its own, below those that the kernel gives out. */
+/** What `auto` takes from: each worker has ports of its own, below those that the kernel gives out. Nine more, `PORT1` to `PORT9`, lie behind them. */
 function portsOfThisWorker(): [number, number] {
   const from = 20_000 + Number(process.env.CUCUMBER_WORKER_ID ?? 0) * 1_000;
-  return [from, from + 999];
+  return [from, from + 899];
 }
 
 async function answers(client: Client): Promise<boolean> {
@@ -227,7 +244,10 @@ export function processesOf(instance: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => textOf(`/proc/${pid}/environ`).includes(`POOLD_INSTANCE=${instance}-`) || textOf(`/proc/${pid}/cmdline`).includes(`\0${instance}-`));
+    .filter(
+      (pid) =>
+        textOf(`/proc/${pid}/environ`).includes(`POOLD_INSTANCE=${instance}-`) || textOf(`/proc/${pid}/cmdline`).includes(`\0${instance}-`),
+    );
 }
 
 function textOf(file: string): string {
