@@ -46,7 +46,7 @@ export function createSampled(registry: Registry): (pools: readonly PoolStatus[]
 function poolSampled(status: PoolStatus, put: Put): void {
   const { pool, engines, breaker } = status;
   put('pool_ready', { pool }, status.ready ? 1 : 0);
-  put('pool_wanted_engines', { pool }, wantedEngines(status));
+  put('pool_wanted_engines', { pool }, status.wanted);
   put('pool_active_leases', { pool }, status.activeLeases);
   put('pool_queue_depth', { pool }, status.queueDepth);
   put('pool_slots', { pool, state: 'total' }, status.slotsTotal);
@@ -73,11 +73,4 @@ function engineSampled({
   put('engine_starting_seconds', labels, startingMs / 1_000);
   put('engine_stuck', labels, engine.state === 'stuck' ? 1 : 0);
   put('breaker_state', { ...labels, class: 'any' }, BREAKER_NUMBER[engine.breaker]);
-}
-
-/** Replicas, less those that a person has stopped. */
-function wantedEngines({ state, replicas, overrides }: PoolStatus): number {
-  if (state === 'stopped' || overrides.some((one) => one.key === 'wanted' && one.value === 'stopped')) return 0;
-  const stopped = overrides.filter((one) => one.key.startsWith('engines.') && one.value === 'stopped').length;
-  return Math.max(0, replicas - stopped);
 }

@@ -159,7 +159,8 @@ export function startVerdict(turn: Turn, target: { readonly replica: number; rea
   if (!isWanted(turn.state, engine)) return { is: 'cancelled', message: `${idOf(turn, engine)} is not wanted any more` };
   const { phase } = engine;
   // What is stuck may be so for ever: nobody is kept waiting for it.
-  if (phase.is === 'stuck') return { is: 'failed', outcome: null, code: 'conflict', message: `${idOf(turn, engine)} is stuck: nothing is started beside it` };
+  if (phase.is === 'stuck')
+    return { is: 'failed', outcome: null, code: 'conflict', message: `${idOf(turn, engine)} is stuck: nothing is started beside it` };
   if (engine.generation <= target.after) return { is: 'running' };
   if (phase.is === 'ready' || phase.is === 'unready') return { is: 'succeeded', outcome: 'started' };
   if (isLive(engine)) return { is: 'running' };

@@ -58,6 +58,7 @@ export function poolStatus(state: PoolState, seen: Seen): PoolStatus {
     slotsFree: spec.slots * ready,
     queueDepth: 0,
     replicas: state.replicas.count,
+    wanted: wantedReplicas(state).length,
     engineVersion: spec.engine.version,
     devices: spec.engine.devices,
     restartCount: state.restartCount,

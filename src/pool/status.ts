@@ -88,6 +88,8 @@ export interface PoolStatus {
   readonly slotsFree: number;
   readonly queueDepth: number;
   readonly replicas: number;
+  /** How many of them should run now: a stopped pool, or engine, is not wanted. */
+  readonly wanted: number;
   readonly engineVersion: string | null;
   readonly devices: readonly string[] | null;
   readonly restartCount: number;

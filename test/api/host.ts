@@ -54,6 +54,7 @@ export function pool(name: string, changes: Partial<PoolStatus> = {}): PoolStatu
     slotsFree: engines.length,
     queueDepth: 0,
     replicas: engines.length,
+    wanted: engines.length,
     engineVersion: 'v1',
     devices: null,
     restartCount: 0,

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { EngineContext } from '../../src/engine/environment.ts';
 import { engineEnvironment, expandAll } from '../../src/engine/environment.ts';
-import { templateValues } from '../../src/engine/url.ts';
 import { instanceOf, refOf } from '../../src/engine/instance.ts';
 import { parseWord } from '../../src/engine/launcher.ts';
 import { endOf } from '../../src/engine/signals.ts';
+import { templateValues } from '../../src/engine/url.ts';
 import { poolSpec } from './pool-spec.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'poold-environment-'));

@@ -56,6 +56,7 @@ const NOTHING: PoolStatus = {
   slotsFree: 0,
   queueDepth: 0,
   replicas: 0,
+  wanted: 0,
   engineVersion: null,
   devices: null,
   restartCount: 0,

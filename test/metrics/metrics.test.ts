@@ -67,6 +67,7 @@ const pool = (part: Partial<PoolStatus> = {}): PoolStatus => ({
   slotsFree: 4,
   queueDepth: 0,
   replicas: 2,
+  wanted: 2,
   engineVersion: null,
   devices: null,
   restartCount: 0,
@@ -134,6 +135,7 @@ describe('the metrics', () => {
           engine('chat/2', { state: 'stuck', ready: false, breaker: 'open' }),
         ],
         replicas: 3,
+        wanted: 2,
         overrides: [{ key: 'engines.1', value: 'stopped', fileValue: 'running', by: 'ann', at: 'now', reason: null }],
       }),
     ];

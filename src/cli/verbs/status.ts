@@ -35,7 +35,7 @@ function poolColumns(out: Output): readonly Column<PoolStatus>[] {
     { title: 'POOL', cell: ({ pool }) => pool },
     { title: 'STATE', cell: ({ state }) => state, style: (text) => colored(out, text) },
     { title: 'READY', cell: ({ engines }) => String(readyOf(engines)), right: true },
-    { title: 'WANTED', cell: ({ replicas }) => String(replicas), right: true },
+    { title: 'WANTED', cell: ({ wanted }) => String(wanted), right: true },
     { title: 'RESTARTS', cell: ({ restartCount }) => String(restartCount), right: true },
     { title: 'BREAKER', cell: ({ breaker }) => breaker.state, style: (text) => (text === 'closed' ? text : colored(out, text)) },
     { title: 'MESSAGE', cell: ({ message, orphaned }) => harmless(message ?? (orphaned ? 'no longer in the configuration' : '')) },
@@ -47,7 +47,7 @@ function detail(pool: PoolStatus, { out, wallMs }: Showing): readonly string[] {
   const { breaker } = pool;
   const classes = Object.entries(breaker.classes).filter(([, { state }]) => state !== 'closed');
   return [
-    `${out.style('bold', pool.pool)}  ${colored(out, pool.state)}  ${ready} of ${pool.replicas} ready`,
+    `${out.style('bold', pool.pool)}  ${colored(out, pool.state)}  ${ready} of ${pool.wanted} ready`,
     ...(pool.message === null ? [] : [`  ${harmless(pool.message)}`]),
     '',
     `  slots       ${pool.slotsFree} free of ${pool.slotsTotal}`,
