@@ -2,7 +2,8 @@
 const results = process.env.POOLD_TEST_RESULTS;
 
 export default {
-  paths: ['features/**/*.feature'],
+  // Only where no file is named on the command line: cucumber adds the two up.
+  ...(process.argv.some((word) => word.includes('.feature')) ? {} : { paths: ['features/**/*.feature'] }),
   import: ['features/support/**/*.ts', 'features/steps/**/*.ts'],
   parallel: 2,
   strict: true,

@@ -84,7 +84,7 @@ Feature: Back-off between restarts
     And the pool "chat":
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
-      readyAfter: 100ms
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       backoff: { delay: 100ms, resetAfter: 300ms, jitter: 0 }
       breaker: { failureThreshold: 100 }
       """
@@ -120,6 +120,7 @@ Feature: Back-off between restarts
     And the pool "chat":
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       backoff: { delay: 50s, jitter: 0 }
       """
     When the daemon is started
@@ -181,7 +182,7 @@ Feature: Back-off between restarts
     And the pool "chat":
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
-      readyAfter: 50ms
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       backoff: { delay: 3s, jitter: 0 }
       """
     When the daemon is started
@@ -202,7 +203,7 @@ Feature: Back-off between restarts
     And the pool "chat":
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
-      readyAfter: 50ms
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       backoff: { delay: 1h, limit: 1h }
       """
     When the daemon is started

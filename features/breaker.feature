@@ -203,7 +203,7 @@ Feature: Breakers stop restarts that do not help
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
       replicas: 3
-      readyAfter: 50ms
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       backoff: { delay: 20ms, limit: 20ms, jitter: 0 }
       breaker: { failureThreshold: 3 }
       """
@@ -232,7 +232,7 @@ Feature: Breakers stop restarts that do not help
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
       replicas: 2
-      readyAfter: 50ms
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       backoff: { delay: 20ms, limit: 20ms, jitter: 0 }
       breaker: { failureThreshold: 2, openFor: 200ms, successAfter: 200ms }
       """
@@ -257,7 +257,7 @@ Feature: Breakers stop restarts that do not help
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
       replicas: 2
-      readyAfter: 50ms
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       crashPatterns: [{ pattern: "CUDA error", class: gpu }]
       backoff: { delay: 20ms, limit: 20ms, jitter: 0 }
       breaker: { failureThreshold: 50, successAfter: 100ms, classes: { gpu: { failureThreshold: 3 } } }
@@ -298,7 +298,7 @@ Feature: Breakers stop restarts that do not help
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
       replicas: 3
-      readyAfter: 50ms
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       crashPatterns: [{ pattern: "CUDA error", class: gpu }]
       backoff: { delay: 20ms, limit: 20ms, jitter: 0 }
       breaker: { openFor: 200ms, successAfter: 200ms, classes: { gpu: { failureThreshold: 3 } } }
@@ -321,7 +321,7 @@ Feature: Breakers stop restarts that do not help
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
       replicas: 2
-      readyAfter: 50ms
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       backoff: { delay: 30ms, limit: 30ms, jitter: 0 }
       breaker: { failureThreshold: 2 }
       """
@@ -348,7 +348,7 @@ Feature: Breakers stop restarts that do not help
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
       replicas: 2
-      readyAfter: 50ms
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       backoff: { delay: 20ms, limit: 20ms }
       breaker: { failureThreshold: 2, successAfter: 300ms }
       """
@@ -373,6 +373,7 @@ Feature: Breakers stop restarts that do not help
     And the pool "chat":
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       backoff: { delay: 20ms, limit: 20ms }
       breaker: { failureThreshold: 2 }
       """

@@ -147,8 +147,8 @@ Feature: Status, health, history, operations, events and metrics
   Scenario: A pool that nothing will start has failed
     Given the pool "once":
       """
-      engine: { command: [ENGINES/dies-after.sh, "0.2", "9"] }
-      readyAfter: 50ms
+      engine: { command: [ENGINES/dies-after.sh, "1", "9"] }
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       restart: never
       """
     When the daemon is started
@@ -156,7 +156,7 @@ Feature: Status, health, history, operations, events and metrics
     And the status of "once" shows:
       | ready             | false                                                                                    |
       | reason            | error                                                                                    |
-      | message           | /^0 of 1 ready; once\/0: ended with exit code 9: last words; none is started any more/   |
+      | message           | /^0 of 1 ready; once\/0: ended with exit code 9: last words; none is started any more/ |
       | lastError         | once/0: ended with exit code 9: last words                                               |
       | engines.0.state   | failed                                                                                   |
       | engines.0.nextStartAt | null                                                                                 |
@@ -245,7 +245,7 @@ Feature: Status, health, history, operations, events and metrics
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
       replicas: 2
-      readyAfter: 50ms
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       backoff: { delay: 10ms, limit: 10ms }
       breaker: { failureThreshold: 3 }
       restartLimit: { count: 20, window: 2m }
@@ -272,7 +272,7 @@ Feature: Status, health, history, operations, events and metrics
       """
       engine: { command: [ENGINES/breaks.sh, DIR/faults], version: v2 }
       replicas: 2
-      readyAfter: 50ms
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       crashPatterns: [{ pattern: "CUDA error", class: gpu }]
       backoff: { delay: 10ms, limit: 10ms }
       breaker: { failureThreshold: 2 }
@@ -453,7 +453,7 @@ Feature: Status, health, history, operations, events and metrics
       engine: { command: [ENGINES/breaks.sh, DIR/faults] }
       replicas: 2
       slots: 2
-      readyAfter: 50ms
+      probes: { startup: { logLine: { pattern: "^ready" } } }
       backoff: { delay: 10ms, limit: 10ms }
       breaker: { failureThreshold: 3, openFor: 1h }
       storm: { count: 4 }

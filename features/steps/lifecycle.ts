@@ -122,7 +122,7 @@ function leftOf(world: PooldWorld, id: string): string[] {
 }
 
 /** Without the launcher. */
-export function engineProcesses(world: PooldWorld, id: string): number[] {
+function engineProcesses(world: PooldWorld, id: string): number[] {
   const mark = `${instanceOf(world)}-${id.replace('/', '-')}-`;
   return processesOf(instanceOf(world)).filter((pid) => marks(pid).includes(mark) && !marks(pid).includes('poold-launcher'));
 }

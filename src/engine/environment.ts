@@ -1,5 +1,5 @@
 /** What an engine is told: its argv with the templates filled in, and its environment, which is this and nothing else. */
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { PoolSpec } from '../config/spec.ts';
 import { expand } from '../config/template.ts';
 import type { EngineRef } from './identity.ts';
@@ -68,12 +68,19 @@ export function engineEnvironment(of: EngineContext): Environment {
 }
 
 function secretIn(file: string): { readonly value: string } | { readonly problem: string } {
+  let descriptor: number | undefined;
   try {
-    const text = readFileSync(file);
-    if (text.length > MAX_SECRET_BYTES) return { problem: `${file} is larger than 64 KiB` };
+    // O_NONBLOCK: a FIFO in its place must not stop the daemon until somebody writes to it.
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = fstatSync(descriptor);
+    if (!stat.isFile()) return { problem: `${file} is no regular file` };
+    if (stat.size > MAX_SECRET_BYTES) return { problem: `${file} is larger than 64 KiB` };
+    const text = readFileSync(descriptor);
     if (text.includes(0)) return { problem: `${file} holds a NUL byte` };
     return { value: text.toString('utf8').replace(/(?:\r?\n)+$/, '') };
   } catch (cause) {
     return { problem: `${file}: ${(cause as NodeJS.ErrnoException).code}` };
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }

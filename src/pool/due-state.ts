@@ -34,11 +34,16 @@ function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): numbe
       if (state.shuttingDown || !isWanted(state, engine)) return NEVER;
       const gate = gates.of(engine);
       if (gate.is === 'free') return gates.nowMs;
-      return gate.by === 'breaker_open' && gate.which !== 'engine' ? NEVER : gate.untilMs;
+      return Math.min(ownBreakerDueMs(state, engine), gate.by === 'breaker_open' && gate.which !== 'engine' ? NEVER : gate.untilMs);
     }
     default:
       return NEVER;
   }
+}
+
+/** Its own breaker is half open when its time has come, also while that of a class holds the engine back all the same. */
+function ownBreakerDueMs(state: PoolState, { breaker }: EngineState): number {
+  return state.breaker.is === 'closed' && breaker.is === 'open' ? breaker.untilMs : NEVER;
 }
 
 function startDueMs(state: PoolState, engine: EngineState): number {

@@ -119,7 +119,10 @@ function verdictOf(turn: Turn, operation: ActiveOperation): Verdict {
   for (const replica of operation.stops) {
     const engine = engineIn(turn.state, replica);
     if (engine?.phase.is === 'stuck') return stuckStop(turn, operation, engine);
-    if (engine !== undefined && isLive(engine)) return { is: 'running' };
+    if (engine === undefined || !isLive(engine)) continue;
+    // Another file, say, has it run again.
+    if (isWanted(turn.state, engine)) return { is: 'cancelled', message: `${idOf(turn, engine)} is wanted again` };
+    return { is: 'running' };
   }
   let waiting = false;
   for (const target of operation.starts) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,6 +64,9 @@ describe('an environment', () => {
     expect(engineEnvironment(context({ spec }))).toEqual({ problem: `cannot read envFrom.TOKEN: ${file} holds a NUL byte` });
     writeFileSync(file, 'x'.repeat(65_537));
     expect(engineEnvironment(context({ spec }))).toEqual({ problem: `cannot read envFrom.TOKEN: ${file} is larger than 64 KiB` });
+    rmSync(file);
+    execFileSync('mkfifo', [file]);
+    expect(engineEnvironment(context({ spec }))).toEqual({ problem: `cannot read envFrom.TOKEN: ${file} is no regular file` });
   });
 });
 
