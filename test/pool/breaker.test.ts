@@ -215,11 +215,15 @@ describe('the breaker of the pool', () => {
     expect(s.operation(id).error?.message).toMatch(/^cannot retry chat\/0: ended with exit code 1 before it was ready/);
   });
 
-  it('stays closed when it ends while a retried engine is on its way to its proof', () => {
+  it('is half open when its time ends while a retried engine is on its way to its proof, and that closes it', () => {
     const s = new Script(QUICK).engine(0, dies(), dies(), dies(), dies(), dies(), serves).until(280);
     s.retry();
     s.until(320).send({ type: 'tick' }).until(600);
-    expect(s.trace('breaker').slice(2)).toEqual(['301s breaker.closed any', '341s breaker.closed chat/0 any']);
+    expect(s.trace('breaker').slice(2)).toEqual([
+      '301s breaker.half_opened any',
+      '341s breaker.closed chat/0 any',
+      '341s breaker.closed any',
+    ]);
   });
 
   it('counts failed engines as open', () => {

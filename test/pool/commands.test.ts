@@ -152,13 +152,13 @@ describe('restart', () => {
     expect(s.outcome(id)).toBe('restarted');
     expect(s.trace('terminate', 'engine.starting', 'engine.ready')).toEqual([
       '5s terminate chat/0',
-      '5.1s engine.starting chat/0 first',
+      '5.1s engine.starting chat/0 manual',
       '6.1s engine.ready chat/0',
       '6.1s terminate chat/1',
-      '6.2s engine.starting chat/1 first',
+      '6.2s engine.starting chat/1 manual',
       '7.2s engine.ready chat/1',
       '7.2s terminate chat/2',
-      '7.3s engine.starting chat/2 first',
+      '7.3s engine.starting chat/2 manual',
       '8.3s engine.ready chat/2',
     ]);
     expect(s.view()).toMatchObject({ crashCount: 0, restartCount: 0 });

@@ -256,6 +256,7 @@ describe('the status', () => {
       'slotsFree',
       'slotsTotal',
       'state',
+      'wanted',
     ]);
   });
 
