@@ -1,0 +1,73 @@
+/**
+ * What a start of the daemon does, in the order of `src/pool/restore.ts`: the states come from the disk; `rebooted` where they were stored in another
+ * boot; of each engine that was live what has become of it; and when all are found, the file's word. Nothing else is known of what was under way.
+ */
+import type { EngineState } from '../../src/engine/engine-state.ts';
+import { livePhase } from '../../src/engine/engine-state.ts';
+import { newPool, restored } from '../../src/pool/pool-state.ts';
+import type { Daemon } from './daemon.ts';
+import type { Ground } from './ground.ts';
+import type { Machine } from './machine.ts';
+
+export interface Booting {
+  readonly ground: Ground;
+  readonly machine: Machine;
+  readonly daemon: Daemon;
+}
+
+export function booted(given: Booting): void {
+  const { ground, machine, daemon } = given;
+  for (const [pool, stored] of ground.disk) daemon.states.set(pool, machine.restored(JSON.stringify(stored)));
+  for (const [pool, { spec, specId }] of ground.file) {
+    if (!ground.disk.has(pool) && spec !== null) daemon.states.set(pool, restored(newPool({ spec, specId, nowMs: ground.nowMs })));
+  }
+  placesTaken(given);
+  for (const [pool, state] of daemon.states) {
+    const storedIn = ground.diskBoot.get(pool);
+    if (storedIn !== undefined && storedIn !== ground.boot) daemon.handle(pool, { type: 'rebooted' });
+    for (const engine of state.engines) found(given, pool, engine);
+  }
+  for (const pool of daemon.states.keys()) {
+    const { spec, specId } = ground.file.get(pool) ?? { spec: null, specId: daemon.state(pool).specId };
+    daemon.handle(pool, { type: 'configured', spec, specId });
+  }
+}
+
+/** Ports and devices that live engines hold. */
+function placesTaken({ ground, daemon }: Booting): void {
+  for (const state of daemon.states.values()) {
+    for (const engine of state.engines) {
+      if (engine.port !== null) daemon.ports.set(engine.port, `${state.name}/${engine.replica}`);
+      const run = livePhase(engine)?.run;
+      const ref = { pool: state.name, replica: engine.replica, generation: engine.generation };
+      const process = ground.processes.find(ref);
+      if (run === undefined || run.device === null || run.firstReadyMs !== null || process === undefined) continue;
+      daemon.gated({ type: 'found', request: { ref, device: run.device } });
+    }
+  }
+}
+
+function found({ ground, daemon }: Booting, pool: string, engine: EngineState): void {
+  const live = livePhase(engine);
+  if (live === null || !daemon.alive) return;
+  const { replica, generation } = engine;
+  // Before its intent was stored nobody looks for a process.
+  const intended = live.is !== 'starting' || live.step === 'spawning' || live.step === 'probing';
+  const process = intended ? ground.processes.find({ pool, replica, generation }) : undefined;
+  if (process === undefined) daemon.handle(pool, { type: 'neverStarted', replica, generation });
+  else if (!process.mainLives) {
+    const exit = { code: process.exit?.code ?? null, signal: process.exit?.signal ?? null, atMs: process.exit?.wallMs ?? ground.wallMs };
+    daemon.proved(process, true);
+    daemon.handle(pool, {
+      type: 'endedMeanwhile',
+      replica,
+      generation,
+      identity: process.identity,
+      exit: { ...exit, seen: 'adoption', spawnFailure: null },
+    });
+  } else if (process.traits.unprovable) daemon.handle(pool, { type: 'unproven', replica, generation });
+  else {
+    daemon.proved(process, false);
+    daemon.handle(pool, { type: 'adopted', replica, generation, identity: process.identity });
+  }
+}

@@ -1,0 +1,124 @@
+/** Invariant 48: with all faults off, and time enough, every pool gets to what is wanted of it or to an end that explains itself. */
+import type { EngineState } from '../../src/engine/engine-state.ts';
+import type { PoolState } from '../../src/pool/pool-state.ts';
+import { poolStatus } from '../../src/pool/pool-view.ts';
+import type { Luck } from './luck.ts';
+import type { Shutdown } from './shutdown.ts';
+import { must } from './violation.ts';
+import type { World } from './world.ts';
+
+export interface Calm {
+  readonly world: World;
+  readonly luck: Luck;
+  readonly shutdown: Shutdown;
+  readonly note: (text: () => string) => void;
+}
+
+/** More than the longest breaker, back-off and limiter of a random spec after each other. */
+const TIME_MS = 6 * 3_600_000;
+const STEPS_MAX = 20_000;
+const SOON_MS = 60_000;
+
+export function settledIn({ world, luck, shutdown, note }: Calm): void {
+  const { ground } = world;
+  note(() => '-- calm');
+  luck.calm = true;
+  ground.processes.calm = true;
+  ground.strangers.clear();
+  if (world.daemon === null) world.boot();
+  lookedAfter(world);
+  const untilMs = ground.nowMs + TIME_MS;
+  const stepsMax = world.steps + STEPS_MAX;
+  while (unsettled(world) !== null) {
+    const went = world.advance(untilMs);
+    must(world.steps < stepsMax, 'liveness', () => `${STEPS_MAX} steps of calm and still ${unsettled(world)}`);
+    must(went, 'liveness', () => `${TIME_MS} ms of calm and still ${unsettled(world)}`);
+    world.between();
+    shutdown.between();
+  }
+  explained(world);
+  nothingLeaks(world);
+}
+
+/** What nobody can prove to be ours ends one day, or a person vouches for it. */
+function lookedAfter(world: World): void {
+  const { ground } = world;
+  for (const process of ground.processes.allLiving()) {
+    if (process.traits.unprovable) ground.after(SOON_MS, () => ground.processes.end(process, { code: 0, signal: null }));
+  }
+  ground.after(2 * SOON_MS, () => {
+    for (const state of world.daemon?.states.values() ?? []) {
+      const stuck = state.engines.some(({ phase }) => phase.is === 'stuck' && phase.why === 'unproven');
+      if (stuck) world.command(state.name, { do: 'reset', class: null, forget: true });
+    }
+  });
+}
+
+/** What is not as it should be, or null. */
+function unsettled(world: World): string | null {
+  const { daemon } = world;
+  if (daemon === null) return 'there is no daemon';
+  for (const state of daemon.states.values()) {
+    const why = poolUnsettled(state);
+    if (why !== null) return why;
+  }
+  return null;
+}
+
+function poolUnsettled(state: PoolState): string | null {
+  const { name } = state;
+  const running = state.wanted.state === 'running' && !state.shuttingDown;
+  for (let replica = 0; replica < state.replicas.count && running; replica += 1) {
+    if (!state.engines.some((engine) => engine.replica === replica)) return `${name}/${replica} was never made`;
+  }
+  for (const engine of state.engines) {
+    const wanted = running && engine.replica < state.replicas.count && engine.held === null;
+    if (!(wanted ? isRight(engine) : engine.phase.is === 'idle'))
+      return `${name}/${engine.replica} is ${JSON.stringify(engine.phase)}, wanted: ${wanted}, breaker ${engine.breaker.is}`;
+  }
+  for (const [which, breaker] of [
+    ['any', state.breaker] as const,
+    ...Object.entries(state.classes).map(([key, { breaker }]) => [key, breaker] as const),
+  ]) {
+    if (breaker.is !== 'closed') return `the breaker ${which} of ${name} is ${breaker.is}`;
+  }
+  if (state.operations.length > 0) return `${state.operations.map(({ id, kind }) => `${kind} ${id}`).join()} of ${name} goes on`;
+  return state.rolling === null ? null : `${name} is still restarting`;
+}
+
+function isRight({ phase, breaker }: EngineState): boolean {
+  if (phase.is === 'ready') return phase.run.succeeded && breaker.is === 'closed';
+  return phase.is === 'ended' || phase.is === 'failed';
+}
+
+function explained(world: World): void {
+  const { nowMs, wallMs } = world.ground;
+  for (const state of world.daemon?.states.values() ?? []) {
+    const status = poolStatus(state, { nowMs, wallMs, containment: 'weak', external: [] });
+    const says = (): string => `${status.pool} is ${status.state}, reason ${status.reason}, message ${status.message}`;
+    must(status.state === 'running' || (status.reason !== null && status.message !== null), 'liveness', says);
+    for (const { id, state: name, reason, message } of status.engines) {
+      must(name === 'ready' || (reason !== null && message !== null), 'liveness', () => `${id} is ${name} and does not say why`);
+    }
+  }
+}
+
+/** Places, ports and handoff files are where engines are, and nowhere else. */
+function nothingLeaks(world: World): void {
+  const { daemon, ground } = world;
+  if (daemon === null) return;
+  const { waiting, spawning, loading } = daemon.gate;
+  must(waiting.length + spawning.length === 0, 'starts', () => `${waiting.length} wait and ${spawning.length} spawn, although all is calm`);
+  must(loading.length === 0, 'starts', () => `${loading.map(({ ref }) => `${ref.pool}/${ref.replica}`).join()} still hold a device`);
+  for (const state of daemon.states.values()) {
+    for (const { replica, generation, phase } of state.engines) {
+      const id = `${state.name}/${replica}`;
+      const named = ground.handoffs.get(id);
+      must(
+        phase.is === 'ready' ? named === generation : named === undefined,
+        'recovered',
+        () => `the handoff file of ${id} names ${named}, it is ${phase.is}, generation ${generation}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/** Which events have met which engines: pairs of (phase and step, event), for the engine an event is about, or for all of its pool. */
+import type { EngineState } from '../../src/engine/engine-state.ts';
+import type { Step } from './ground.ts';
+
+export class Coverage {
+  readonly counts = new Map<string, number>();
+  events = 0;
+
+  seen(step: Step): void {
+    this.events += 1;
+    const { event, before } = step;
+    const name = event.type === 'command' ? `command:${event.command.do}` : event.type;
+    if (!('generation' in event)) {
+      for (const engine of before.engines) this.#add(phaseName(engine), name);
+      return;
+    }
+    const engine = before.engines.find(({ replica }) => replica === event.replica);
+    if (engine === undefined) return;
+    this.#add(phaseName(engine), engine.generation === event.generation ? name : `late:${name}`);
+  }
+
+  has(phase: string, event: string): boolean {
+    return this.counts.has(`${phase} × ${event}`);
+  }
+
+  /** A table: one line per event, with the phases it has met. */
+  report(): string {
+    const byEvent = new Map<string, string[]>();
+    for (const [pair, count] of [...this.counts].toSorted()) {
+      const [phase, event] = pair.split(' × ');
+      byEvent.set(event ?? '', [...(byEvent.get(event ?? '') ?? []), `${phase} ${count}`]);
+    }
+    const lines = [...byEvent].toSorted().map(([event, phases]) => `  ${event.padEnd(18)} ${phases.join(', ')}`);
+    return [`${this.counts.size} (state, event) pairs in ${this.events} events`, ...lines].join('\n');
+  }
+
+  #add(phase: string, event: string): void {
+    const key = `${phase} × ${event}`;
+    this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
+  }
+}
+
+/** As fine as decisions are: the step of a start, whether KILL was sent, why it waits. */
+export function phaseName({ phase }: EngineState): string {
+  switch (phase.is) {
+    case 'starting':
+      return phase.step;
+    case 'backoff':
+      return `backoff/${phase.why}`;
+    case 'stopping':
+      return phase.stuckAtMs === null ? 'stopping/term' : 'stopping/kill';
+    case 'stuck':
+      return `stuck/${phase.why}`;
+    default:
+      return phase.is;
+  }
+}

@@ -1,0 +1,112 @@
+/** What is there whether or not a daemon runs: time, processes, the disk, the config file, strangers on ports. */
+import type { PoolSpec } from '../../src/config/spec.ts';
+import type { EngineState } from '../../src/engine/engine-state.ts';
+import type { Effect } from '../../src/pool/effects.ts';
+import type { HistoryEntry } from '../../src/pool/host.ts';
+import type { PoolEvent } from '../../src/pool/pool-events.ts';
+import type { PoolState } from '../../src/pool/pool-state.ts';
+import { Agenda } from './agenda.ts';
+import type { Process } from './processes.ts';
+import { Processes } from './processes.ts';
+
+/** An engine before and after a step that changed it. */
+export interface Change {
+  readonly was: EngineState;
+  readonly is: EngineState;
+}
+
+/** One decision, after it was stored and before its effects run. */
+export interface Step {
+  readonly pool: string;
+  readonly before: PoolState;
+  readonly after: PoolState;
+  readonly changes: readonly Change[];
+  readonly event: PoolEvent;
+  readonly effects: readonly Effect[];
+  readonly nowMs: number;
+  readonly wallMs: number;
+}
+
+export type Told = 'terminate' | 'terminateRest' | 'kill' | 'signal';
+
+/** What a rule may look at as the world goes on; each throws a Violation. */
+export interface Rule {
+  stepped?(step: Step): void;
+  /** Just before the process is there. */
+  making?(made: Pick<Process, 'ref' | 'port'>): void;
+  told?(what: Told, process: Process): void;
+  /** Between two steps, when no effect is outstanding. */
+  between?(): void;
+  /** A new daemon comes up. */
+  booting?(): void;
+}
+
+export interface FileEntry {
+  readonly spec: PoolSpec | null;
+  readonly specId: string;
+}
+
+/** The wall clock of the first boot at monotonic 0. */
+const WALL_MS = 1_800_000_000_000;
+
+export class Ground {
+  /** Monotonic, of this boot. */
+  nowMs = 10_000;
+  boot = 1;
+  wallSkewMs = 0;
+  readonly agenda = new Agenda();
+  readonly processes: Processes;
+  /** The disk: states are never changed in place, so keeping one is storing it; it goes through JSON when it is read. */
+  readonly disk = new Map<string, PoolState>();
+  /** In which boot each was stored: a row of an older one has to be told of the reboot, also when a daemon died in the middle of telling. */
+  readonly diskBoot = new Map<string, number>();
+  readonly history: HistoryEntry[] = [];
+  /** `chat/0` → the generation its handoff file names. */
+  readonly handoffs = new Map<string, number>();
+  /** Ports held by somebody else, until when. */
+  readonly strangers = new Map<number, number>();
+  readonly file = new Map<string, FileEntry>();
+  readonly perDevice: number | null;
+
+  constructor(given: {
+    readonly perDevice: number | null;
+    readonly mainEnded: (process: Process) => void;
+    readonly treeGone: (process: Process) => void;
+  }) {
+    this.perDevice = given.perDevice;
+    this.processes = new Processes({
+      agenda: this.agenda,
+      nowMs: () => this.nowMs,
+      wallMs: () => this.wallMs,
+      mainEnded: given.mainEnded,
+      treeGone: given.treeGone,
+    });
+  }
+
+  get wallMs(): number {
+    return WALL_MS + this.wallSkewMs + this.nowMs;
+  }
+
+  get bootId(): string {
+    return `boot-${this.boot}`;
+  }
+
+  after(delayMs: number, run: () => void): void {
+    this.agenda.add(this.nowMs + Math.max(0, delayMs), run);
+  }
+
+  /** Power off and on: the clock counts anew, and the machine has been up for `upMs` when the daemon comes. */
+  reboot(upMs: number): void {
+    this.processes.rebooted();
+    this.agenda.rebased(this.nowMs, upMs);
+    this.wallSkewMs += this.nowMs - upMs;
+    this.nowMs = upMs;
+    this.boot += 1;
+    this.strangers.clear();
+    this.handoffs.clear();
+  }
+
+  strangerOn(port: number): boolean {
+    return (this.strangers.get(port) ?? Number.NEGATIVE_INFINITY) > this.nowMs;
+  }
+}

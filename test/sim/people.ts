@@ -1,0 +1,40 @@
+/** Persons at poolctl: any command, at any time, through the same refusals as the API's. */
+import type { PoolCommand } from '../../src/pool/host.ts';
+import type { PoolState } from '../../src/pool/pool-state.ts';
+import type { Stream } from './dice.ts';
+import { chance, pick, whole } from './dice.ts';
+
+export function randomCommand(draw: Stream, state: PoolState): PoolCommand {
+  const replica = chance(draw, 0.5) ? null : whole(draw, 0, Math.max(0, state.replicas.count - 1));
+  const kind = pick(draw, [
+    'start',
+    'start',
+    'start',
+    'stop',
+    'stop',
+    'restart',
+    'restart',
+    'retry',
+    'retry',
+    'scale',
+    'scale',
+    'reset',
+    'signal',
+  ]);
+  switch (kind) {
+    case 'start':
+    case 'retry':
+      return { do: kind, replica };
+    case 'stop':
+    case 'restart':
+      return { do: kind, replica, now: chance(draw, 0.5) };
+    case 'scale':
+      return { do: 'scale', replicas: whole(draw, 0, 4) };
+    case 'reset':
+      return { do: 'reset', class: chance(draw, 0.2) ? 'gpu' : null, forget: chance(draw, 0.4) };
+    case 'signal':
+      return { do: 'signal', replica: replica ?? 0, signal: 'SIGUSR1' };
+    default:
+      return kind satisfies never;
+  }
+}

@@ -1,0 +1,67 @@
+/** The probes of one engine as an honest adapter runs them: one loop per kind, never two of a kind in flight. */
+import type { PoolSpec } from '../../src/config/spec.ts';
+import type { EngineRef } from '../../src/engine/identity.ts';
+import { engineId } from '../../src/engine/identity.ts';
+import type { ProbeResult } from '../../src/engine/samples-state.ts';
+import type { Ground } from './ground.ts';
+import type { Nature } from './nature.ts';
+import type { Process } from './processes.ts';
+
+export interface Probing {
+  readonly ref: EngineRef;
+  readonly phase: 'starting' | 'serving';
+  stopped: boolean;
+}
+
+export interface ProbeLoop {
+  readonly ground: Ground;
+  readonly nature: Nature;
+  readonly probing: Probing;
+  readonly probes: PoolSpec['probes'];
+  readonly process: Process;
+  readonly answered: (result: ProbeResult) => void;
+}
+
+type Kind = ProbeResult['kind'];
+
+const KINDS: Readonly<Record<Probing['phase'], readonly Kind[]>> = {
+  starting: ['startup', 'readiness'],
+  serving: ['readiness', 'liveness', 'progress'],
+};
+
+export function probe(loop: ProbeLoop): void {
+  for (const kind of KINDS[loop.probing.phase]) if (loop.probes[kind] !== null) again(loop, { kind, waitMs: 0, results: 1 });
+}
+
+function again(
+  loop: ProbeLoop,
+  { kind, waitMs, results }: { readonly kind: Kind; readonly waitMs: number; readonly results: number },
+): void {
+  const { ground, nature, probing, probes } = loop;
+  const periodMs = probes[kind]?.periodMs ?? 0;
+  const owner = engineId(probing.ref);
+  ground.after(waitMs + nature.delayMs('probed', owner), () => {
+    if (probing.stopped) return;
+    const result = asked(loop.process, kind, ground);
+    loop.answered(result);
+    if (!probing.stopped && !(kind === 'startup' && result.ok)) {
+      again(loop, { kind, waitMs: nature.gapMs({ periodMs, owner, results }), results: results + 1 });
+    }
+  });
+}
+
+function asked(process: Process, kind: Kind, ground: Ground): ProbeResult {
+  const { traits } = process;
+  const { calm } = ground.processes;
+  const agedMs = ground.nowMs - process.startedMs;
+  const hangs = !calm && (process.hangs || agedMs >= traits.hangsAfterMs);
+  const answers = process.mainLives && !hangs && (calm || agedMs >= traits.readyAfterMs);
+  if (!answers) return { kind, ok: false, message: 'no answer' };
+  if (kind === 'progress') {
+    const stalls = !calm && agedMs >= traits.stallsAfterMs;
+    return { kind, ok: true, message: 'counted', busy: 1, counter: stalls ? 7 : Math.round(ground.nowMs) };
+  }
+  const { unready } = traits;
+  const busy = !calm && kind === 'readiness' && unready !== null && agedMs >= unready.fromMs && agedMs < unready.toMs;
+  return busy ? { kind, ok: false, message: '503 loading' } : { kind, ok: true, message: '200 ok' };
+}

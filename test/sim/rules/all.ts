@@ -1,0 +1,34 @@
+/** Every rule a world is watched by. */
+import type { Rule } from '../ground.ts';
+import type { World } from '../world.ts';
+import { AnnouncedRule } from './announced.ts';
+import { BackoffRule } from './backoff.ts';
+import { BreakerRule } from './breakers.ts';
+import { CounterRule } from './counters.ts';
+import { PlaceRule } from './places.ts';
+import { ProbingRule } from './probing.ts';
+import { ProcessRule } from './processes.ts';
+import { PurityRule } from './purity.ts';
+import { RecoveredRule } from './recovered.ts';
+import { RestartRule } from './restarts.ts';
+import { ThresholdRule } from './thresholds.ts';
+import { TimerRule } from './timers.ts';
+import { WantedRule } from './wanted.ts';
+
+export function allRules(world: World): readonly Rule[] {
+  return [
+    new ProcessRule(world),
+    new WantedRule(),
+    new BreakerRule(),
+    new RestartRule(),
+    new BackoffRule(),
+    new ThresholdRule(),
+    new PlaceRule(world),
+    new ProbingRule(world),
+    new AnnouncedRule(),
+    new CounterRule(),
+    new RecoveredRule(world),
+    new TimerRule(world),
+    new PurityRule(world),
+  ];
+}

@@ -1,0 +1,81 @@
+/** Invariant 45: what the status says is what has happened, and never negative. */
+import { engineStateName } from '../../../src/pool/engine-view.ts';
+import { poolStatus } from '../../../src/pool/pool-view.ts';
+import type { Rule, Step } from '../ground.ts';
+import { must } from '../violation.ts';
+import { commandOf, engineIn, recordsOf, runOf, spawnsOf } from './questions.ts';
+
+/** The status is put together once in so many steps. */
+const EVERY = 16;
+
+export class CounterRule implements Rule {
+  readonly #crashes = new Map<string, number>();
+  readonly #ended = new Set<string>();
+  #steps = 0;
+
+  stepped(step: Step): void {
+    const { pool, before, after } = step;
+    for (const { engine, generation } of recordsOf(step)) {
+      const key = `${engine}#${generation}`;
+      must(!this.#ended.has(key), 'counters', () => `${key} is recorded twice`);
+      this.#ended.add(key);
+    }
+    const crashes = (this.#crashes.get(pool) ?? 0) + recordsOf(step).filter(({ failure }) => failure).length;
+    this.#crashes.set(pool, crashes);
+    must(after.crashCount === crashes, 'counters', () => `${pool} counts ${after.crashCount} crashes, ${crashes} have happened`);
+    this.#restartsShown(step);
+    if (before.engines.length !== after.engines.length) {
+      must(
+        after.engines.every((engine, index) => index === 0 || (after.engines[index - 1]?.replica ?? 0) < engine.replica),
+        'counters',
+        () => `${pool} has its engines out of order`,
+      );
+    }
+    this.#steps += 1;
+    if (this.#steps % EVERY === 0) statusHolds(step);
+  }
+
+  #restartsShown(step: Step): void {
+    const { before, after, pool } = step;
+    const restarts = spawnsOf(step).filter(({ replica }) =>
+      ['restart', 'recovery'].includes(runOf(engineIn(after, replica))?.cause ?? ''),
+    ).length;
+    const expected = before.restartCount + restarts;
+    const backToZero = after.restartCount === 0 && (commandOf(step) === 'reset' || everyReady(step));
+    must(
+      after.restartCount === expected || backToZero,
+      'counters',
+      () => `${pool} shows ${after.restartCount} restarts, ${expected} are right`,
+    );
+  }
+}
+
+function everyReady({ after }: Step): boolean {
+  return after.engines.some(({ phase }) => phase.is === 'ready');
+}
+
+function statusHolds({ after, nowMs, wallMs, pool }: Step): void {
+  const status = poolStatus(after, { nowMs, wallMs, containment: 'weak', external: [] });
+  const ready = after.engines.filter((engine) => engineStateName(engine) === 'ready').length;
+  const live = after.engines.filter((engine) => 'run' in engine.phase).length;
+  must(status.ready === ready > 0 && status.live === live > 0, 'counters', () => `${pool} says ready ${status.ready}, live ${status.live}`);
+  const slots = after.specs[after.specId]?.slots ?? 0;
+  must(status.slotsFree === slots * ready && status.slotsTotal >= 0, 'counters', () => `${pool} has ${status.slotsFree} slots free`);
+  const numbers = [
+    status.restartCount,
+    status.crashCount,
+    status.breaker.failures,
+    status.slotsFree,
+    ...status.engines.map(({ failures }) => failures),
+  ];
+  must(
+    numbers.every((number) => Number.isInteger(number) && number >= 0),
+    'counters',
+    () => `${pool} shows ${numbers.join(' ')}`,
+  );
+  for (const engine of status.engines) {
+    const { state, reason, message } = engine;
+    const explained = state === 'ready' || (reason !== null && message !== null);
+    must(after.restoring || explained, 'counters', () => `${engine.id} is ${state} and does not say why`);
+  }
+}

@@ -1,0 +1,100 @@
+/** A decision asked again gives the same; the wall clock decides nothing; what is old, or said twice, changes nothing. Sampled, but for old messages. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Moment } from '../../../src/clock.ts';
+import type { PoolState } from '../../../src/pool/pool-state.ts';
+import type { Rule, Step } from '../ground.ts';
+import { must } from '../violation.ts';
+import type { World } from '../world.ts';
+import { engineIn } from './questions.ts';
+
+const EVERY = 61;
+const HOUR_MS = 3_600_000;
+
+export class PurityRule implements Rule {
+  readonly #world: World;
+  #steps = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  stepped(step: Step): void {
+    const { event } = step;
+    this.#steps += 1;
+    if ('generation' in event && event.type !== 'spawnGranted' && event.generation !== engineIn(step.before, event.replica)?.generation)
+      this.#old(step);
+    if (event.type === 'command' && event.command.do === 'stop') this.#stoppedTwice(step);
+    if (this.#steps % EVERY !== 0 || draws(step)) return;
+    const text = JSON.stringify(step.before);
+    const [again] = this.#next(step.before, step, 0);
+    must(JSON.stringify(step.before) === text, 'replay', () => `${event.type} changed the state it was given`);
+    must(isDeepStrictEqual(again, step.after), 'replay', () => `${event.type} decides otherwise when it is asked again`);
+    this.#otherWall(step);
+    this.#soon(step);
+  }
+
+  #next(state: PoolState, step: Step, skewMs: number): ReturnType<World['machine']['next']> {
+    const env: Moment = { nowMs: step.nowMs, wallMs: step.wallMs + skewMs, random: () => 0.5 };
+    return this.#world.machine.next(state, step.event, env);
+  }
+
+  #old(step: Step): void {
+    const [ticked] = this.#world.machine.next(step.before, { type: 'tick' }, { nowMs: step.nowMs, wallMs: step.wallMs, random: () => 0.5 });
+    must(
+      isDeepStrictEqual(ticked.engines, step.after.engines) || draws(step),
+      'generation',
+      () => `an old ${step.event.type} changed ${step.pool}`,
+    );
+  }
+
+  #stoppedTwice(step: Step): void {
+    const { event } = step;
+    if (event.type !== 'command') return;
+    const twice = { ...event, operationId: `${event.operationId}-again` };
+    const [state, effects] = this.#world.machine.next(step.after, twice, { nowMs: step.nowMs, wallMs: step.wallMs, random: () => 0.5 });
+    const phases = (of: PoolState): unknown => of.engines.map(({ phase, held }) => [phase, held !== null]);
+    must(isDeepStrictEqual(phases(state), phases(step.after)), 'idempotent', () => `a second stop of ${step.pool} changed its engines`);
+    must(
+      effects.every((effect) => effect.do === 'emit' || effect.do === 'operation'),
+      'idempotent',
+      () => `a second stop of ${step.pool} did something again`,
+    );
+  }
+
+  #otherWall(step: Step): void {
+    const [shifted, effects] = this.#next(step.before, step, HOUR_MS);
+    const done = (all: Step['effects']): unknown =>
+      all.filter((effect) => effect.do !== 'emit' && effect.do !== 'record' && effect.do !== 'operation' && effect.do !== 'onExit');
+    must(
+      isDeepStrictEqual(done(effects), done(step.effects)),
+      'wallClock',
+      () => `${step.event.type} does something else an hour later on the wall`,
+    );
+    const { dueMs } = this.#world.machine;
+    must(
+      dueMs(shifted, step.nowMs) === dueMs(step.after, step.nowMs),
+      'wallClock',
+      () => `${step.event.type} is due at another time an hour later on the wall`,
+    );
+  }
+
+  /** Between now and dueMs nothing is due: a tick in between finds nothing to do. */
+  #soon(step: Step): void {
+    const dueMs = Math.min(this.#world.machine.dueMs(step.after, step.nowMs), step.nowMs + HOUR_MS);
+    if (dueMs <= step.nowMs) return;
+    const nowMs = step.nowMs + (dueMs - step.nowMs) * 0.9;
+    const [state, effects] = this.#world.machine.next(step.after, { type: 'tick' }, { nowMs, wallMs: step.wallMs, random: () => 0.5 });
+    const told = effects.filter((effect) => effect.do !== 'emit' || effect.happening.type !== 'pool.state');
+    const same = isDeepStrictEqual(state.engines, step.after.engines) && state.breaker.is === step.after.breaker.is && told.length === 0;
+    must(
+      same,
+      'timers',
+      () => `${step.pool} has something to do at ${nowMs}, dueMs says ${dueMs}; it does ${effects.map((effect) => effect.do).join(' ')}`,
+    );
+  }
+}
+
+/** A decision that drew from `random` cannot be asked again with the same draws. */
+function draws(step: Step): boolean {
+  return step.changes.some(({ was, is }) => is.phase.is === 'backoff' && was.phase !== is.phase);
+}

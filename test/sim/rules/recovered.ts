@@ -1,0 +1,82 @@
+/** Invariant 39: what is stored survives JSON, and a start of the daemon forgets nothing that was counted. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Effect } from '../../../src/pool/effects.ts';
+import type { PoolEvent } from '../../../src/pool/pool-events.ts';
+import type { PoolState } from '../../../src/pool/pool-state.ts';
+import type { Rule, Step } from '../ground.ts';
+import { must } from '../violation.ts';
+import type { World } from '../world.ts';
+
+export class RecoveredRule implements Rule {
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Invariant 40: a daemon that dies behind its start is followed by one that finds the same, and does nothing again to what runs. */
+  #twice({ after, event, nowMs, wallMs, pool }: Step): void {
+    const { machine, ground } = this.#world;
+    const env = { nowMs, wallMs, random: () => 0.5 };
+    let state = machine.restored(JSON.stringify(after));
+    const done: Effect[] = [];
+    const send = (again: PoolEvent): void => {
+      const [next, effects] = machine.next(state, again, env);
+      state = next;
+      done.push(...effects);
+    };
+    for (const { replica, generation, phase } of after.engines) {
+      if (!('run' in phase)) continue;
+      const process = ground.processes.find({ pool, replica, generation });
+      if (process === undefined) send({ type: 'neverStarted', replica, generation });
+      else send({ type: 'adopted', replica, generation, identity: process.identity });
+    }
+    send(event);
+    const spawns = done.filter((effect) => effect.do === 'spawn' || effect.do === 'signal');
+    must(spawns.length === 0, 'replay', () => `a second start of the daemon spawns for ${pool}`);
+    for (const { replica, generation, phase } of after.engines) {
+      const again = state.engines.find((engine) => engine.replica === replica);
+      const serves = phase.is === 'ready' || phase.is === 'unready';
+      const same = again?.generation === generation && again.phase.is === phase.is;
+      must(
+        !serves || same,
+        'replay',
+        () => `a second start of the daemon changes ${pool}/${replica} from ${phase.is} to ${again?.phase.is}`,
+      );
+    }
+  }
+
+  booting(): void {
+    for (const [pool, state] of this.#world.ground.disk) {
+      const restored = JSON.parse(JSON.stringify(state)) as PoolState;
+      must(
+        isDeepStrictEqual(restored, state),
+        'recovered',
+        () => `${pool} is not the same when it comes from the disk: ${difference(state, restored)}`,
+      );
+    }
+  }
+
+  stepped(step: Step): void {
+    if (step.event.type === 'configured') this.#twice(step);
+    if (step.event.type !== 'configured' && step.event.type !== 'adopted') return;
+    const { before, after } = step;
+    const kept: readonly (keyof PoolState)[] = ['crashCount', 'restarts', 'storm', 'restartCount'];
+    for (const key of kept) {
+      if (key === 'restartCount' && after.restartCount === 0) continue;
+      must(isDeepStrictEqual(before[key], after[key]), 'recovered', () => `${step.event.type} changed ${key} of ${step.pool}`);
+    }
+    const counts = (state: PoolState): unknown =>
+      state.engines.slice(0, before.engines.length).map(({ row, backoffRow }) => [row, backoffRow]);
+    must(
+      isDeepStrictEqual(counts(before), counts(after)) || step.event.type === 'configured',
+      'recovered',
+      () => `${step.event.type} changed the counts of ${step.pool}`,
+    );
+  }
+}
+
+function difference(state: PoolState, restored: PoolState): string {
+  const keys = Object.keys(state) as (keyof PoolState)[];
+  return keys.filter((key) => !isDeepStrictEqual(state[key], restored[key])).join(', ');
+}

@@ -1,0 +1,60 @@
+/** Invariants 6 and 7: what is not wanted is never spawned and is on its way out; generations only rise. */
+import type { EngineState } from '../../../src/engine/engine-state.ts';
+import type { Rule, Step } from '../ground.ts';
+import { must } from '../violation.ts';
+import { engineIn, runOf, spawnsOf, specNow, wanted } from './questions.ts';
+
+export class WantedRule implements Rule {
+  /** The highest generation ever stored, over all daemons. */
+  readonly #generations = new Map<string, number>();
+  /** Pools that a person has stopped and nobody has started since, kept apart from what the machine makes of it. */
+  readonly #stopped = new Set<string>();
+
+  stepped(step: Step): void {
+    const { after } = step;
+    this.#told(step);
+    for (const { replica } of spawnsOf(step)) {
+      const engine = engineIn(after, replica);
+      must(engine !== undefined && wanted(after, engine), 'notWanted', () => `${step.pool}/${replica} is spawned and not wanted`);
+      must(!this.#stopped.has(step.pool), 'notWanted', () => `${step.pool}/${replica} is spawned and a person has stopped the pool`);
+    }
+    const running = after.wanted.state === 'running' && this.#stopped.has(step.pool);
+    must(!running, 'notWanted', () => `${step.pool} is wanted after ${step.event.type} although a person has stopped it`);
+    for (const { was, is } of step.changes) this.#counted(step, was, is);
+    if (after.restoring) return;
+    for (const engine of after.engines) placed(step, engine);
+  }
+
+  #told({ pool, event, before, after }: Step): void {
+    if (event.type === 'command' && event.command.do === 'stop' && event.command.replica === null) this.#stopped.add(pool);
+    if (event.type === 'command' && event.command.do === 'start') this.#stopped.delete(pool);
+    // An override lives until the file changes its key.
+    if (event.type === 'configured' && specNow(before).autostart !== specNow(after).autostart) this.#stopped.delete(pool);
+  }
+
+  #counted(step: Step, was: EngineState, is: EngineState): void {
+    const key = `${step.pool}/${is.replica}`;
+    const last = this.#generations.get(key) ?? 0;
+    must(
+      was.generation === last && is.generation >= last && is.generation - last <= 1,
+      'generation',
+      () => `${key} goes from generation ${last} to ${is.generation}`,
+    );
+    this.#generations.set(key, is.generation);
+  }
+}
+
+/** Nothing unwanted is left waiting or serving, nothing wanted is left idle. */
+function placed(step: Step, engine: EngineState): void {
+  const { after } = step;
+  const { phase } = engine;
+  const says = (): string => `${step.pool}/${engine.replica} is ${phase.is} after ${step.event.type}, wanted: ${wanted(after, engine)}`;
+  if (wanted(after, engine)) {
+    must(phase.is !== 'idle', 'notWanted', says);
+    return;
+  }
+  const due = phase.is === 'backoff' || phase.is === 'failed' || phase.is === 'ended';
+  const leaving = phase.is === 'starting' && phase.step === 'spawning' && runOf(engine)?.endReason !== null;
+  const over = phase.is === 'idle' || phase.is === 'stopping' || phase.is === 'stuck';
+  must(over || leaving || (due && after.shuttingDown), 'notWanted', says);
+}

@@ -1,0 +1,160 @@
+/** Pool specs: the defaults of contract.md, and pools drawn at random with everything small enough to be met within a few hundred events. */
+import type { PoolSpec, ProbeSpec } from '../../src/config/spec.ts';
+import type { Stream } from './dice.ts';
+import { between, chance, pick, whole } from './dice.ts';
+
+export const WORKER: PoolSpec = {
+  name: 'chat',
+  kind: 'worker',
+  autostart: true,
+  engine: {
+    command: ['engine'],
+    prepare: null,
+    preflight: null,
+    version: 'v1',
+    vars: {},
+    settable: {},
+    env: {},
+    envFrom: {},
+    workingDirectory: null,
+    user: null,
+    host: '127.0.0.1',
+    port: 'auto',
+    advertise: null,
+    devices: null,
+    requireGpu: false,
+    stopSignal: 'SIGTERM',
+    limits: {
+      memoryBytes: null,
+      pids: null,
+      openFiles: null,
+      memlockBytes: null,
+      cpuWeight: null,
+      oomScoreAdjust: null,
+      bestEffort: false,
+    },
+  },
+  replicas: 1,
+  slots: 1,
+  restart: 'on-failure',
+  startTimeoutMs: 120_000,
+  readyAfterMs: 1_000,
+  probes: { startup: null, readiness: null, liveness: null, progress: null },
+  backoff: { delayMs: 1_000, factor: 2, limitMs: 60_000, jitter: 0.1, minDelayMs: 0, resetAfterMs: 300_000, classes: {} },
+  breaker: { failureThreshold: 5, openForMs: 300_000, openForMaxMs: 3_600_000, successAfterMs: 60_000, classes: {} },
+  restartLimit: { count: null, windowMs: 60_000, resetAfterMs: 600_000 },
+  storm: { count: null, windowMs: 30_000 },
+  crashPatterns: [],
+  onExit: null,
+  stop: { timeoutMs: 5_000, command: null },
+  logs: { maxSizeBytes: 67_108_864, keep: 5, whenFull: 'drop-oldest' },
+};
+
+export function httpProbe(given: Partial<ProbeSpec>): ProbeSpec {
+  const action = { by: 'httpGet', path: '/health', port: null, headers: {} } as const;
+  return { action, periodMs: 10_000, timeoutMs: 1_000, successThreshold: 1, failureThreshold: 3, ...given };
+}
+
+/** `at` tells the pools of one host apart: their port ranges do not overlap. */
+export function randomSpec(draw: Stream, name: string, at: number): PoolSpec {
+  const replicas = pick(draw, [1, 1, 2, 2, 3, 4]);
+  const devices = chance(draw, 0.3) ? ['0', '1', '0,1', '2'] : null;
+  const gpu = chance(draw, 0.4) ? { gpu: { failureThreshold: whole(draw, 2, 3) } } : {};
+  const openForMs = between(draw, 5_000, 60_000);
+  return {
+    ...WORKER,
+    name,
+    autostart: !chance(draw, 0.1),
+    engine: {
+      ...WORKER.engine,
+      prepare: chance(draw, 0.3) ? { command: ['fetch'], timeoutMs: 60_000 } : null,
+      devices,
+      port: devices === null && chance(draw, 0.3) ? [30_000 + 10 * at, 30_004 + 10 * at] : 'auto',
+    },
+    replicas,
+    slots: whole(draw, 1, 4),
+    restart: pick(draw, ['always', 'always', 'on-failure', 'on-failure', 'never']),
+    startTimeoutMs: between(draw, 3_000, 20_000),
+    readyAfterMs: between(draw, 100, 1_500),
+    probes: randomProbes(draw),
+    backoff: {
+      delayMs: between(draw, 100, 2_000),
+      factor: between(draw, 1.2, 3),
+      limitMs: between(draw, 4_000, 30_000),
+      jitter: pick(draw, [0, 0.1, 0.3]),
+      minDelayMs: pick(draw, [0, 0, 500]),
+      resetAfterMs: between(draw, 5_000, 40_000),
+      classes: { gpu: 2 },
+    },
+    breaker: {
+      failureThreshold: whole(draw, 2, 5),
+      openForMs,
+      openForMaxMs: openForMs * pick(draw, [1, 3, 8]),
+      successAfterMs: between(draw, 2_000, 15_000),
+      classes: gpu,
+    },
+    restartLimit: {
+      count: chance(draw, 0.6) ? whole(draw, 2, 6) : null,
+      windowMs: between(draw, 5_000, 60_000),
+      resetAfterMs: between(draw, 10_000, 60_000),
+    },
+    storm: { count: chance(draw, 0.6) ? whole(draw, 2, 6) : null, windowMs: between(draw, 5_000, 30_000) },
+    onExit: chance(draw, 0.1) ? { command: ['nvidia-smi'], timeoutMs: 1_000 } : null,
+    stop: { timeoutMs: between(draw, 500, 5_000), command: null },
+  };
+}
+
+/** One replica of this pool is bad; the rules for all of them are the defaults. */
+export function neighbourSpec(draw: Stream, name: string): PoolSpec {
+  return {
+    ...WORKER,
+    name,
+    replicas: whole(draw, 2, 5),
+    restart: pick(draw, ['always', 'on-failure']),
+    probes: randomProbes(draw),
+    startTimeoutMs: 60_000,
+    stop: { timeoutMs: between(draw, 500, 5_000), command: null },
+  };
+}
+
+/** The file as a person has changed it while no daemon was there. */
+export function changedSpec(draw: Stream, spec: PoolSpec): PoolSpec {
+  const { devices } = spec.engine;
+  const replicas = pick(draw, [spec.replicas, whole(draw, 1, 4)]);
+  return {
+    ...spec,
+    autostart: chance(draw, 0.1) ? !spec.autostart : spec.autostart,
+    engine: { ...spec.engine, version: `v${whole(draw, 2, 9)}`, port: devices === null ? 'auto' : spec.engine.port },
+    replicas,
+    restart: pick(draw, [spec.restart, 'always', 'on-failure', 'never']),
+    probes: pick(draw, [spec.probes, randomProbes(draw)]),
+  };
+}
+
+function randomProbes(draw: Stream): PoolSpec['probes'] {
+  const probe = (): ProbeSpec =>
+    httpProbe({
+      periodMs: between(draw, 1_000, 8_000),
+      timeoutMs: 500,
+      successThreshold: whole(draw, 1, 2),
+      failureThreshold: whole(draw, 1, 3),
+    });
+  const { action } = httpProbe({});
+  return {
+    startup: chance(draw, 0.3) ? { action, periodMs: between(draw, 300, 2_000), timeoutMs: 500 } : null,
+    readiness: chance(draw, 0.4) ? probe() : null,
+    liveness: chance(draw, 0.5) ? probe() : null,
+    progress: chance(draw, 0.2)
+      ? {
+          path: '/metrics',
+          port: null,
+          headers: {},
+          periodMs: between(draw, 1_000, 4_000),
+          timeoutMs: 500,
+          busy: 'busy',
+          counter: 'done',
+          stallMs: between(draw, 2_000, 10_000),
+        }
+      : null,
+  };
+}

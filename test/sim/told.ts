@@ -1,0 +1,49 @@
+/** A step in words, for the trace of a schedule that failed. */
+import type { Effect } from '../../src/pool/effects.ts';
+import type { PoolEvent } from '../../src/pool/pool-events.ts';
+import { phaseName } from './coverage.ts';
+import type { Step } from './ground.ts';
+
+export function told(step: Step): string[] {
+  const { before, after } = step;
+  const changes = step.changes.flatMap(({ was, is }) => {
+    const from = phaseName(was);
+    const to = phaseName(is);
+    const breaker = was.breaker.is === is.breaker.is ? '' : `, breaker ${is.breaker.is}`;
+    if (from === to && was.generation === is.generation && breaker === '') return [];
+    const due = is.phase.is === 'backoff' ? ` until ${is.phase.dueMs.toFixed(1)} (${is.phase.cause})` : '';
+    const cause = is.generation > was.generation && is.phase.is === 'starting' ? ` (${is.phase.run.cause})` : '';
+    return [`${after.name}/${is.replica}#${is.generation} ${from} → ${to}${cause}${due}${breaker}, row ${is.row}`];
+  });
+  const breaker = before.breaker.is === after.breaker.is ? [] : [`breaker ${after.breaker.is}`];
+  const effects = step.effects.flatMap((effect) => effectName(effect) ?? []);
+  return [
+    `${step.pool} ${eventName(step.event)}`,
+    ...[...changes, ...breaker].map((line) => `    ${line}`),
+    ...(effects.length === 0 ? [] : [`    does ${effects.join(' ')}`]),
+  ];
+}
+
+function eventName(event: PoolEvent): string {
+  switch (event.type) {
+    case 'command':
+      return `command ${JSON.stringify(event.command)}`;
+    case 'startFailed':
+      return `startFailed ${event.replica}#${event.generation} ${event.class}`;
+    case 'exited':
+    case 'endedMeanwhile':
+      return `${event.type} ${event.replica}#${event.generation} code ${event.exit.code} signal ${event.exit.signal}`;
+    case 'probed':
+      return `probed ${event.replica}#${event.generation} ${event.result.kind} ${event.result.ok ? 'ok' : 'failed'}`;
+    case 'configured':
+      return `configured ${event.spec === null ? 'gone from the file' : event.specId}`;
+    default:
+      return 'generation' in event ? `${event.type} ${event.replica}#${event.generation}` : event.type;
+  }
+}
+
+function effectName(effect: Effect): string | null {
+  if (effect.do === 'emit') return effect.happening.type === 'pool.state' ? `[${effect.happening.facts.newState}]` : null;
+  if (effect.do === 'record' || effect.do === 'operation' || effect.do === 'onExit') return null;
+  return 'ref' in effect ? `${effect.do}(${effect.ref.replica}#${effect.ref.generation})` : effect.do;
+}

@@ -1,0 +1,119 @@
+/** A host in virtual time: pools, their processes, and daemons that come and go. Who drives it decides what happens; the rules watch every step. */
+import type { PoolSpec } from '../../src/config/spec.ts';
+import type { PoolCommand } from '../../src/pool/host.ts';
+import type { PoolEvent } from '../../src/pool/pool-events.ts';
+import type { PoolState } from '../../src/pool/pool-state.ts';
+import { booted } from './boot.ts';
+import { Daemon } from './daemon.ts';
+import type { Rule, Step } from './ground.ts';
+import { Ground } from './ground.ts';
+import type { Machine } from './machine.ts';
+import type { Nature } from './nature.ts';
+import { allRules } from './rules/all.ts';
+
+export interface WorldOptions {
+  readonly specs: readonly PoolSpec[];
+  readonly nature: Nature;
+  readonly machine: Machine;
+  readonly perDevice: number | null;
+  readonly watched: (step: Step) => void;
+  readonly moreRules?: readonly Rule[];
+}
+
+export class World {
+  readonly ground: Ground;
+  readonly machine: Machine;
+  readonly nature: Nature;
+  readonly rules: readonly Rule[];
+  steps = 0;
+  daemon: Daemon | null = null;
+  /** What a daemon that has died leaves to do. */
+  onDeath: () => void = () => {};
+  readonly #watched: (step: Step) => void;
+  #epoch = 0;
+  #operations = 0;
+
+  constructor(given: WorldOptions) {
+    this.machine = given.machine;
+    this.nature = given.nature;
+    this.#watched = given.watched;
+    this.ground = new Ground({
+      perDevice: given.perDevice,
+      mainEnded: (process) => this.daemon?.mainEnded(process),
+      treeGone: (process) => this.daemon?.treeGone(process),
+    });
+    for (const spec of given.specs) this.ground.file.set(spec.name, { spec, specId: `${spec.name}-1` });
+    this.rules = [...allRules(this), ...(given.moreRules ?? [])];
+  }
+
+  boot(): void {
+    this.#epoch += 1;
+    const daemon = new Daemon({
+      ground: this.ground,
+      machine: this.machine,
+      nature: this.nature,
+      rules: this.rules,
+      epoch: this.#epoch,
+      stepped: (step) => this.#stepped(step),
+      died: () => {
+        this.daemon = null;
+        this.onDeath();
+      },
+    });
+    this.daemon = daemon;
+    for (const rule of this.rules) rule.booting?.();
+    booted({ ground: this.ground, machine: this.machine, daemon });
+  }
+
+  /** As the API does it: refused or begun. The refusal's code, or null. */
+  command(pool: string, command: PoolCommand): string | null {
+    const { daemon, ground } = this;
+    if (daemon === null) return 'no_daemon';
+    const refused = this.machine.refusal(daemon.state(pool), command, ground.nowMs);
+    if (refused !== null) return refused.code;
+    this.#operations += 1;
+    const stamp = { by: 'ops@tty1', atMs: ground.wallMs, reason: null };
+    daemon.handle(pool, { type: 'command', command, operationId: `op-${this.#operations}`, stamp });
+    return null;
+  }
+
+  send(pool: string, event: PoolEvent): void {
+    this.daemon?.handle(pool, event);
+  }
+
+  /** What is stored, which is what a daemon that runs has in its hands. */
+  state(pool: string): PoolState {
+    const state = this.ground.disk.get(pool);
+    if (state === undefined) throw new Error(`no pool ${pool} yet`);
+    return state;
+  }
+
+  /** Does the next thing that is due. False when there is none until `untilMs`, and then that is the time. */
+  advance(untilMs = Number.POSITIVE_INFINITY): boolean {
+    const { ground } = this;
+    if (ground.agenda.nextMs > untilMs) {
+      if (Number.isFinite(untilMs)) ground.nowMs = Math.max(ground.nowMs, untilMs);
+      return false;
+    }
+    const entry = ground.agenda.take();
+    if (entry === undefined) return false;
+    ground.nowMs = Math.max(ground.nowMs, entry.atMs);
+    entry.run();
+    return true;
+  }
+
+  runUntil(untilMs: number): void {
+    while (this.advance(untilMs));
+  }
+
+  /** The rules that look at rest. */
+  between(): void {
+    for (const rule of this.rules) rule.between?.();
+  }
+
+  #stepped(step: Step): void {
+    this.steps += 1;
+    this.#watched(step);
+    for (const rule of this.rules) rule.stepped?.(step);
+  }
+}
