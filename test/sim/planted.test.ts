@@ -6,7 +6,7 @@ import { failureReport } from './shrink.ts';
 
 const SCHEDULES_MAX = 150;
 
-describe('planted bugs', () => {
+describe('planted bugs', { timeout: 60_000 }, () => {
   it.each(PLANTS)('is found: $bug', ({ machine, breaks }) => {
     for (let seed = 1; seed <= SCHEDULES_MAX; seed += 1) {
       const { violation } = runSchedule({ seed, machine });

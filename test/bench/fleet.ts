@@ -1,0 +1,74 @@
+/** Two hundred idle engines under one daemon: how soon they are up, and what they cost while nothing happens. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { pause, systemClock } from '../../src/clock.ts';
+import { processesOf } from '../machine/processes.ts';
+import { Rig } from '../machine/rig.ts';
+
+/** Time for the daemon's heap to come to rest. */
+const SETTLE_MS = 5_000;
+const IDLE_MS = 10_000;
+
+export interface Fleet {
+  readonly engines: number;
+  /** From the start of the daemon's process until it answers, with no engine. */
+  readonly daemonUpMs: number;
+  /** From the command until all are ready. */
+  readonly allReadyMs: number;
+  /** From the start of a second daemon, after SIGKILL of the first, until all are adopted and it answers. */
+  readonly adoptedMs: number;
+  readonly emptyPssBytes: number;
+  readonly fullPssBytes: number;
+  /** Of all launchers together. */
+  readonly launcherPssBytes: number;
+  /** Share of one processor, 0 to 1. */
+  readonly idleCpu: number;
+}
+
+export async function benchFleet(engines: number): Promise<Fleet> {
+  const rig = new Rig({ fleet: { engine: { command: ['sleep', '100000'] }, replicas: engines, autostart: false, readyAfter: '0ms' } });
+  try {
+    const fromMs = systemClock.nowMs();
+    const first = await rig.start();
+    const daemonUpMs = systemClock.nowMs() - fromMs;
+    await pause(systemClock, SETTLE_MS);
+    const emptyPssBytes = pssBytes(first.pid);
+    const startedMs = systemClock.nowMs();
+    await rig.client.act('fleet', { do: 'start', replica: null }, null);
+    await rig.poolReaches('fleet', 'running');
+    const allReadyMs = systemClock.nowMs() - startedMs;
+    await pause(systemClock, SETTLE_MS);
+    const cpuFrom = cpuMs(first.pid);
+    const idleFromMs = systemClock.nowMs();
+    await pause(systemClock, IDLE_MS);
+    const idleCpu = (cpuMs(first.pid) - cpuFrom) / (systemClock.nowMs() - idleFromMs);
+    const fullPssBytes = pssBytes(first.pid);
+    const { instance } = JSON.parse(rig.text('state/identity.json')) as { instance: string };
+    const launchers = processesOf(instance).filter(({ isLauncher }) => isLauncher);
+    if (launchers.length !== engines) throw new Error(`cannot weigh the launchers: there are ${launchers.length} for ${engines} engines`);
+    const launcherPssBytes = launchers.reduce((sum, { pid }) => sum + pssBytes(pid), 0);
+    await rig.endDaemon('SIGKILL');
+    const againMs = systemClock.nowMs();
+    await rig.start();
+    await rig.poolReaches('fleet', 'running');
+    const adoptedMs = systemClock.nowMs() - againMs;
+    await rig.endsClean();
+    return { engines, daemonUpMs, allReadyMs, adoptedMs, emptyPssBytes, fullPssBytes, launcherPssBytes, idleCpu };
+  } finally {
+    await rig.tidyUp();
+  }
+}
+
+/** Its own memory and its share of what it shares. */
+function pssBytes(pid: number | undefined): number {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1]) * 1024;
+}
+
+/** On a processor, over all threads. */
+function cpuMs(pid: number | undefined): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.reduce(
+    (sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e6,
+    0,
+  );
+}
