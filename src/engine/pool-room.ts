@@ -252,7 +252,8 @@ export class PoolRoom implements Room {
     this.#notify.keepOnly([...stored.map(({ order }) => order.ref), ...strays.map(({ ref }) => ref)].map((ref) => this.#instance(ref)));
     const orders = new Map(stored.map(({ order }) => [keyOf(order.ref), order]));
     const answers = found.map((one): Found => {
-      if (one.is === 'neverStarted' || one.is === 'unproven') return { is: one.is };
+      if (one.is === 'neverStarted') return { is: one.is };
+      if (one.is === 'unproven') return { is: one.is, identity: one.identity };
       this.#moveIn(one.ref, one.identity);
       const port = orders.get(keyOf(one.ref))?.port ?? null;
       if (port !== null && !this.#ports.keep(engineId(one.ref), port))

@@ -153,7 +153,8 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
   if (live === null) return;
   const cause = causeAgain(engine, live.run);
   canaryLeft(turn, engine);
-  turn.effects.push({ do: 'release', ref: refOf(turn, engine) });
+  const ref = refOf(turn, engine);
+  turn.effects.push({ do: 'release', ref }, { do: 'releaseDevice', ref });
   const failedBefore = isAutomaticRestart(live.run.cause) || live.run.cause === 'canary' || live.run.cause === 'trial';
   const after = put(turn, {
     ...engine,
@@ -164,11 +165,14 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
 }
 
 /** Something is there that may be ours and cannot be proved to be: hands off, and nothing beside it. */
-export function unproven(turn: Turn, engine: EngineState): void {
+export function unproven(turn: Turn, engine: EngineState, identity: Identity | null): void {
   const live = livePhase(engine);
   if (live === null) return;
   canaryLeft(turn, engine);
-  const stuck = put(turn, { ...engine, phase: { is: 'stuck', why: 'unproven', run: live.run } });
+  const stuck = put(turn, {
+    ...engine,
+    phase: { is: 'stuck', why: 'unproven', run: { ...live.run, identity: live.run.identity ?? identity } },
+  });
   const ref = refOf(turn, stuck);
   turn.effects.push({ do: 'removeHandoff', ref }, { do: 'awaitGone', ref });
   emit(turn, 'engine.stuck', { reason: 'unproven' }, stuck);

@@ -64,7 +64,7 @@ function aboutGeneration(turn: Turn, event: Exclude<AboutGeneration, { readonly 
     case 'neverStarted':
       return neverStarted(turn, engine);
     case 'unproven':
-      return unproven(turn, engine);
+      return unproven(turn, engine, event.identity ?? null);
     default:
       event satisfies never;
   }

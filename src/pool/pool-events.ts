@@ -47,4 +47,4 @@ export type PoolEvent =
   /** After a damaged store: a number below which none is given out again. */
   | (About & { readonly type: 'counted' })
   /** Something lives under its name that cannot be proved to be ours. */
-  | (About & { readonly type: 'unproven' });
+  | (About & { readonly type: 'unproven'; readonly identity?: Identity });

@@ -45,8 +45,10 @@ export async function restorePools(parts: PoolParts, options: RestoreOptions): P
   failpoint('adopt:found');
   const answers = found[Symbol.iterator]();
   const pools = new Map(known.map(({ bootId, state }) => [state.name, poolOf(parts, bootId, state)]));
+  // ORDER: what still loads on a device has its place before anything is granted another.
+  for (const { order, loading } of candidates) if (loading) parts.gate.found({ ref: order.ref, device: order.device });
   for (const { order, spawned } of candidates) {
-    const what: Found = spawned ? (answers.next().value ?? { is: 'unproven' }) : { is: 'neverStarted' };
+    const what: Found = spawned ? (answers.next().value ?? { is: 'unproven', identity: null }) : { is: 'neverStarted' };
     const pool = pools.get(order.ref.pool);
     if (pool !== undefined) takeIn(parts, pool, { ref: order.ref, what });
   }
@@ -109,6 +111,8 @@ interface Candidate {
   readonly identity: Identity | null;
   /** Its intent was stored, so there may be a process. */
   readonly spawned: boolean;
+  /** It was spawned and has not been ready yet: whatever it has become, it gives its device back when that is known. */
+  readonly loading: boolean;
 }
 
 function candidatesOf(state: PoolState): Candidate[] {
@@ -117,7 +121,7 @@ function candidatesOf(state: PoolState): Candidate[] {
     const order = orderOf(state, { pool: state.name, replica: engine.replica, generation: engine.generation });
     if (live === null || order === null) return [];
     const unspawned = live.is === 'starting' && live.step !== 'spawning' && live.step !== 'probing';
-    return [{ order, identity: live.run.identity, spawned: !unspawned }];
+    return [{ order, identity: live.run.identity, spawned: !unspawned, loading: !unspawned && live.run.firstReadyMs === null }];
   });
 }
 
@@ -135,6 +139,6 @@ function takeIn(parts: PoolParts, pool: Pool, { ref, what }: { readonly ref: Eng
     case 'neverStarted':
       return pool.post({ type: 'neverStarted', ...about });
     case 'unproven':
-      return pool.post({ type: 'unproven', ...about });
+      return pool.post({ type: 'unproven', ...about, ...(what.identity === null ? {} : { identity: what.identity }) });
   }
 }

@@ -29,7 +29,8 @@ export type Found =
   | { readonly is: 'alive'; readonly identity: Identity }
   | { readonly is: 'ended'; readonly identity: Identity; readonly exit: Exit }
   | { readonly is: 'neverStarted' }
-  | { readonly is: 'unproven' };
+  /** `identity`: whose end frees its place; null where not even that is known. */
+  | { readonly is: 'unproven'; readonly identity: Identity | null };
 
 export interface Findings {
   /** One answer for each, in their order. */

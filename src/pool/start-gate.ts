@@ -5,6 +5,8 @@ import { gateNext, newStartGate } from './start-gate-state.ts';
 
 export interface StartGate {
   request(request: { readonly ref: EngineRef; readonly device: string | null; readonly granted: () => void }): void;
+  /** After a start of the daemon: it loads already. */
+  found(request: { readonly ref: EngineRef; readonly device: string | null }): void;
   spawnLeft(ref: EngineRef): void;
   deviceLeft(ref: EngineRef): void;
 }
@@ -26,6 +28,7 @@ export function openStartGate(perDevice: number | null): StartGate {
       waiting.set(keyOf(ref), granted);
       send({ type: 'requested', request: { ref, device } });
     },
+    found: (request) => send({ type: 'found', request }),
     spawnLeft: (ref) => send({ type: 'spawnLeft', ref }),
     deviceLeft(ref) {
       waiting.delete(keyOf(ref));
