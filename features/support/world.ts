@@ -10,6 +10,7 @@ import { setWorldConstructor, World } from '@cucumber/cucumber';
 import { parse, stringify } from 'yaml';
 import { Client } from '../../src/client/client.ts';
 import { systemClock } from '../../src/clock.ts';
+import { findContainment, removeCgroup } from '../../src/engine/cgroup.ts';
 import type { EngineStatus, PoolStatus } from '../../src/pool/status.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -206,12 +207,22 @@ export class PooldWorld extends World {
     throw new Error(`it never came about that ${what}${trouble}`);
   }
 
+  async #endEngines(instance: string): Promise<void> {
+    await this.until('all processes of the scenario are gone', () => {
+      const left = processesOf(instance);
+      for (const pid of left) killQuietly(pid);
+      return left.length === 0;
+    });
+    const containment = findContainment(instance, process.env);
+    if (containment.by === 'cgroup') await this.until('its cgroups are gone', () => removeCgroup(containment.parent));
+  }
+
   /** Ends whatever the scenario left: the daemon, engines, launchers; then its directory. */
   async tidyUp(): Promise<void> {
     await this.#client?.close();
     await this.killDaemon();
     const instance = instanceOf(join(this.dir, 'state'));
-    if (instance !== null) for (const pid of processesOf(instance)) killQuietly(pid);
+    if (instance !== null) await this.#endEngines(instance);
     mkdirSync(this.dir, { recursive: true });
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 });
   }

@@ -108,8 +108,14 @@ export class Rig {
   }
 
   async end(): Promise<void> {
-    for (const pid of this.marked()) killIfThere(pid);
-    await until(() => this.marked().length === 0 || null, 'the end of all engines');
+    // A process shows no mark for the moment of its exec, so one look that finds none is not enough, nor is one kill.
+    let emptyLooks = 0;
+    await until(() => {
+      const left = this.marked();
+      for (const pid of left) killIfThere(pid);
+      emptyLooks = left.length === 0 ? emptyLooks + 1 : 0;
+      return emptyLooks === 3;
+    }, 'the end of all engines');
     // Nothing is stored, nothing lives: adoption sweeps records and leaves.
     await this.room.adopt([]);
     this.room.close();
