@@ -10,6 +10,8 @@ export interface CrashPattern {
 }
 
 export const BUILT_IN_PATTERNS: readonly CrashPattern[] = [
+  // Somebody else has the device for himself (compute mode Exclusive_Process). First: CUDA says it as one of its errors.
+  { pattern: 'all CUDA-capable devices are busy or unavailable', class: 'device_busy' },
   // Device memory, while loading and while serving.
   { pattern: '(?:cuda|hip)Malloc[A-Za-z]* failed: out of memory', class: 'gpu_oom' },
   { pattern: 'failed to allocate (?:CUDA|ROCm|Vulkan)[0-9]* buffer of size', class: 'gpu_oom' },

@@ -1,5 +1,6 @@
 /** What has to be true before a spawn is worth it: user, directory, command, devices, port, and the pool's own preflight command. */
 
+import { deviceHolder } from './device-holder.ts';
 import { missingDevices } from './devices.ts';
 import { expandAll } from './environment.ts';
 import { runCommand } from './exec.ts';
@@ -30,6 +31,8 @@ export async function preflight(host: PlanHost & { readonly ports: Ports }, orde
     const missing = await missingDevices(host.clock, device, host.inherited.PATH ?? '');
     if (missing !== null) return startProblem(ref, 'prepare_failed', missing);
   }
+  const holder = device === null ? null : await deviceHolder(host.clock, device, host.inherited.PATH ?? '');
+  if (holder !== null) return startProblem(ref, 'device_busy', holder);
   const port = await portFor(host, order);
   if (port.is === 'failed') return port;
   const problem = await ownCommand(host, { ...order, port: port.port, device });

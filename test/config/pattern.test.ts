@@ -64,6 +64,7 @@ describe('built-in crash patterns', () => {
   });
 
   it.each([
+    ['CUDA error: all CUDA-capable devices are busy or unavailable', 'device_busy'],
     ['ggml_backend_cuda_buffer_type_alloc_buffer: allocating 4096.00 MiB on device 0: cudaMalloc failed: out of memory', 'gpu_oom'],
     ['alloc_tensor_range: failed to allocate CUDA0 buffer of size 4294967296', 'gpu_oom'],
     ['llama_model_load: error loading model: unable to allocate ROCm0 buffer', 'gpu_oom'],

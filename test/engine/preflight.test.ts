@@ -29,6 +29,12 @@ echo 'GPU 0: NVIDIA A100 (UUID: GPU-11111111-aaaa)'
 echo '  MIG 1g.5gb Device 0: (UUID: MIG-33333333-cccc)'
 echo 'GPU 1: NVIDIA A100 (UUID: GPU-22222222-bbbb)'`;
 
+const ONE_IN_EXCLUSIVE_MODE = `case $1 in
+  -L) echo 'GPU 0: NVIDIA A100 (UUID: GPU-11111111-aaaa)'; echo 'GPU 1: NVIDIA A100 (UUID: GPU-22222222-bbbb)' ;;
+  --query-gpu=*) echo '0, GPU-11111111-aaaa, Default'; echo '1, GPU-22222222-bbbb, Exclusive_Process' ;;
+  --query-compute-apps=*) echo 'GPU-11111111-aaaa, 41, python3'; echo 'GPU-22222222-bbbb, 42, trainer' ;;
+esac`;
+
 describe('a preflight', () => {
   it('finds what is there', async () => {
     expect(await fly(new Rig(), { command: ['sh'] })).toEqual({ is: 'ok', port: null, device: null });
@@ -51,6 +57,14 @@ describe('a preflight', () => {
     expect(await fly(new Rig(), { port })).toMatchObject({ class: 'port_busy', message });
     await new Promise((resolve) => server.close(resolve));
     expect(await fly(new Rig(), { port })).toEqual({ is: 'ok', port, device: null });
+  });
+
+  it('names who has a device for himself, and minds nobody on a shared one', async () => {
+    const rig = withDriver(ONE_IN_EXCLUSIVE_MODE);
+    const message = expect.stringContaining('cannot start chat/1: device 1 is held by trainer (pid 42)');
+    expect(await fly(rig, { devices: ['0', 'GPU-2222'], requireGpu: true }, 0)).toMatchObject({ is: 'ok', device: '0' });
+    expect(await fly(rig, { devices: ['0', '1'], requireGpu: true }, 1)).toMatchObject({ class: 'device_busy', message });
+    expect(await fly(rig, { devices: ['0', 'GPU-2222'], requireGpu: true }, 1)).toMatchObject({ class: 'device_busy', message });
   });
 
   it('runs the pool’s own command with the engine’s port and environment', async () => {
