@@ -47,12 +47,6 @@ describe('the store on a real machine', () => {
     expect(racing.every((one) => one.damage === null)).toBe(true);
   });
 
-  it('is made once by openers that race for a directory without any', async () => {
-    const racing = await Promise.all(Array.from({ length: 4 }, () => firstLine(opener())));
-    expect(racing.map((one) => one.epoch).sort()).toEqual([1, 2, 3, 4]);
-    expect(racing.every((one) => one.damage === null)).toBe(true);
-  });
-
   it('gives up ballast, then history, and refuses only what cannot fit when nothing more may be written', async () => {
     // In blocks of 512 bytes (POSIX): 4 MiB for any one file, the write-ahead log too.
     const child = started([
