@@ -1,7 +1,8 @@
 /** The decided sequences of `research/sequences.md`, by their numbers: each had two plausible outcomes, this is the one. Defaults unless said. */
 import { describe, expect, it } from 'vitest';
+import { WORKER } from '../worker-spec.ts';
 import { HOUR, MINUTE, Script, SECOND } from './script.ts';
-import { httpProbe, WORKER } from './specs.ts';
+import { httpProbe } from './specs.ts';
 
 /** Exits with 1 at once and is never ready. */
 const BROKEN = { readyAfterMs: Number.POSITIVE_INFINITY, ends: { code: 1, signal: null, afterMs: 0 } } as const;

@@ -1,54 +1,8 @@
 /** Pool specs: the defaults of contract.md, and pools drawn at random with everything small enough to be met within a few hundred events. */
 import type { PoolSpec, ProbeSpec } from '../../src/config/spec.ts';
+import { WORKER } from '../worker-spec.ts';
 import type { Stream } from './dice.ts';
 import { between, chance, pick, whole } from './dice.ts';
-
-export const WORKER: PoolSpec = {
-  name: 'chat',
-  kind: 'worker',
-  autostart: true,
-  engine: {
-    command: ['engine'],
-    prepare: null,
-    preflight: null,
-    version: 'v1',
-    vars: {},
-    settable: {},
-    env: {},
-    envFrom: {},
-    workingDirectory: null,
-    user: null,
-    host: '127.0.0.1',
-    port: 'auto',
-    advertise: null,
-    devices: null,
-    requireGpu: false,
-    stopSignal: 'SIGTERM',
-    limits: {
-      memoryBytes: null,
-      pids: null,
-      openFiles: null,
-      memlockBytes: null,
-      cpuWeight: null,
-      oomScoreAdjust: null,
-      bestEffort: false,
-    },
-  },
-  replicas: 1,
-  slots: 1,
-  restart: 'on-failure',
-  startTimeoutMs: 120_000,
-  readyAfterMs: 1_000,
-  probes: { startup: null, readiness: null, liveness: null, progress: null },
-  backoff: { delayMs: 1_000, factor: 2, limitMs: 60_000, jitter: 0.1, minDelayMs: 0, resetAfterMs: 300_000, classes: {} },
-  breaker: { failureThreshold: 5, openForMs: 300_000, openForMaxMs: 3_600_000, successAfterMs: 60_000, classes: {} },
-  restartLimit: { count: null, windowMs: 60_000, resetAfterMs: 600_000 },
-  storm: { count: null, windowMs: 30_000 },
-  crashPatterns: [],
-  onExit: null,
-  stop: { timeoutMs: 5_000, command: null },
-  logs: { maxSizeBytes: 67_108_864, keep: 5, whenFull: 'drop-oldest' },
-};
 
 export function httpProbe(given: Partial<ProbeSpec>): ProbeSpec {
   const action = { by: 'httpGet', path: '/health', port: null, headers: {} } as const;
