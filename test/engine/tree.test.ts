@@ -116,6 +116,8 @@ describe.each(CONTAINMENTS)('ending a tree under $name', ({ env }) => {
     // Its child is never reaped and dies; then the engine itself becomes one: its parent, the launcher, is stopped.
     const identity = await rig.start(['/bin/sh', '-c', '/bin/true & echo up; exec sleep 1000'], 'up');
     process.kill(identity.launcherPid, 'SIGSTOP');
+    // A stop takes effect on the way out of the kernel: until then the launcher could still reap.
+    await until(() => statOf(identity.launcherPid)?.state === 'T', 'the stopped launcher');
     process.kill(identity.pid, 'SIGKILL');
     await until(() => statOf(identity.pid)?.state === 'Z', 'the zombie');
     expect(rig.room.alive(identity)).toBe(false);
