@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Identity } from '../../src/engine/identity.ts';
 import type { Launched } from '../../src/engine/launch.ts';
-import { liveStat } from '../../src/engine/proc.ts';
+import { liveStat, statOf } from '../../src/engine/proc.ts';
 import { killDaemon, startDaemon } from './daemon.ts';
 import { bystander, CONTAINMENTS, endBystandersAfterEach, endRigsAfterEach, fixture, killIfThere, Rig, until } from './rig.ts';
 
@@ -178,6 +178,7 @@ it('the sweep tells what no event has told, and counts it as such', async () => 
   await new Promise(setImmediate);
   // The launcher cannot write: its record stays blank, and no event comes.
   process.kill(first.launcherPid, 'SIGSTOP');
+  await until(() => statOf(first.launcherPid)?.state === 'T', 'the stopped launcher');
   process.kill(first.pid, 'SIGKILL');
   await until(() => !rig.room.alive(first), 'the end of the engine');
   rig.room.check(rig.ref());
