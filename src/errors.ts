@@ -6,6 +6,10 @@ export const CODES = {
   pool_not_found: { status: 404, retriable: false, title: 'No such pool' },
   engine_not_found: { status: 404, retriable: false, title: 'No such engine' },
   operation_not_found: { status: 404, retriable: false, title: 'No such operation' },
+  lease_not_found: { status: 404, retriable: false, title: 'No such lease' },
+  lease_ended: { status: 410, retriable: false, title: 'The lease has ended' },
+  stale_token: { status: 409, retriable: false, title: 'Not the token of this lease' },
+  ticket_not_found: { status: 404, retriable: true, title: 'No such ticket' },
   not_found: { status: 404, retriable: false, title: 'No such route' },
   method_not_allowed: { status: 405, retriable: false, title: 'Method not allowed' },
   invalid_request: { status: 400, retriable: false, title: 'Request not valid' },
@@ -17,6 +21,14 @@ export const CODES = {
   rate_limited: { status: 429, retriable: true, title: 'Too many requests' },
   breaker_open: { status: 503, retriable: true, title: 'The breaker is open' },
   no_ready_engine: { status: 503, retriable: true, title: 'No engine is ready' },
+  no_free_slot: { status: 503, retriable: true, title: 'All slots are held' },
+  queue_full: { status: 429, retriable: true, title: 'The queue is full' },
+  queue_timeout: { status: 503, retriable: true, title: 'Waited as long as was asked' },
+  leases_held: { status: 409, retriable: true, title: 'Leases are held' },
+  drain_timeout: { status: 503, retriable: true, title: 'The drain ran out of time' },
+  reload_failed: { status: 503, retriable: true, title: 'The reload failed' },
+  pool_draining: { status: 503, retriable: true, title: 'The pool is draining' },
+  pool_paused: { status: 503, retriable: true, title: 'The pool is paused' },
   pool_stopped: { status: 503, retriable: false, title: 'The pool is stopped' },
   pool_failed: { status: 503, retriable: false, title: 'The pool has failed' },
   storage_full: { status: 503, retriable: true, title: 'The disk is full' },
@@ -34,6 +46,14 @@ export interface Facts {
   readonly pool?: string;
   readonly reason?: string;
   readonly retryAfterMs?: number;
+  /** Of a refusal while draining. */
+  readonly maintenance?: Maintenance;
+}
+
+export interface Maintenance {
+  readonly type: 'drain';
+  readonly allowsQueueProcessing: boolean;
+  readonly acceptsNewConnections: boolean;
 }
 
 /** What poold answers when it cannot do what it was asked; the message starts with what could not be done. */

@@ -44,6 +44,18 @@ export interface ProgressProbeSpec {
   readonly stallMs: number;
 }
 
+/** The engine's own count of its users, for those that take no lease. */
+export interface InUseSpec {
+  readonly path: string;
+  readonly port: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly gauge: string;
+  readonly periodMs: number;
+  readonly timeoutMs: number;
+}
+
+export type ReloadStrategy = 'auto' | 'recreate' | 'rolling' | 'blue-green';
+
 export interface BackoffSpec {
   readonly delayMs: number;
   readonly factor: number;
@@ -116,6 +128,7 @@ export interface PoolSpec {
     readonly liveness: ProbeSpec | null;
     readonly progress: ProgressProbeSpec | null;
   };
+  readonly inUse: InUseSpec | null;
   readonly backoff: BackoffSpec;
   readonly breaker: BreakerSpec;
   /** `count: null` = max(10, 2 × replicas), which follows a `scale`. */
@@ -125,6 +138,17 @@ export interface PoolSpec {
   readonly crashPatterns: readonly { readonly pattern: string; readonly class: string }[];
   readonly onExit: CommandSpec | null;
   readonly stop: { readonly timeoutMs: number; readonly command: readonly string[] | null };
+  /** `maxHoldMs` 0: a lease may be held for ever. */
+  readonly leases: { readonly ttlMs: number; readonly ttlMaxMs: number; readonly maxHoldMs: number };
+  /** `agingMs` 0: waiting raises no priority. */
+  readonly queue: { readonly limit: number; readonly timeoutMs: number; readonly claimMs: number; readonly agingMs: number };
+  readonly drain: { readonly deadlineMs: number };
+  readonly reload: {
+    readonly strategy: ReloadStrategy;
+    readonly maxSurge: number;
+    readonly maxUnavailable: number;
+    readonly soakMs: number;
+  };
   readonly logs: { readonly maxSizeBytes: number; readonly keep: number; readonly whenFull: 'drop-oldest' };
 }
 

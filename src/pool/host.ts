@@ -1,4 +1,6 @@
 /** What the API, and nothing else, asks of the running daemon. Types only: `pools.ts` keeps the promise. */
+import type { ReloadStrategy } from '../config/spec.ts';
+import type { LeaseHost } from '../lease/lease.ts';
 import type { Explanation, LastExit, Operation, PoolStatus } from './status.ts';
 
 /** Who asks for it and why: goes into the operation, the override and the event. */
@@ -15,10 +17,46 @@ export type PoolCommand =
   | { readonly do: 'start'; readonly replica: number | null }
   | { readonly do: 'stop'; readonly replica: number | null; readonly now: boolean }
   | { readonly do: 'restart'; readonly replica: number | null; readonly now: boolean }
+  /** `deadlineMs` null: the pool's `drain.deadline`. `extend`: a later deadline may replace an earlier one. */
+  | { readonly do: 'drain'; readonly replica: number | null; readonly deadlineMs: number | null; readonly extend: boolean }
+  | { readonly do: 'pause'; readonly replica: number | null }
+  | { readonly do: 'resume'; readonly replica: number | null }
+  | ReloadCommand
   | { readonly do: 'retry'; readonly replica: number | null }
   | { readonly do: 'scale'; readonly replicas: number }
   | { readonly do: 'reset'; readonly class: string | null; readonly forget: boolean }
   | { readonly do: 'signal'; readonly replica: number; readonly signal: string };
+
+/** `version` and `vars` null or empty: as they are. `same`: replace the engines although nothing has changed. */
+export interface ReloadCommand {
+  readonly do: 'reload';
+  readonly version: string | null;
+  readonly vars: Readonly<Record<string, string>>;
+  readonly strategy: ReloadStrategy | null;
+  /** For each drain of an old engine; null: the pool's `drain.deadline`. */
+  readonly deadlineMs: number | null;
+  /** Leases left at a deadline are cut, where the reload would otherwise be called off. */
+  readonly cutLeases: boolean;
+  readonly same: boolean;
+}
+
+/** What a reload would do, asked with `dryRun`. */
+export interface ReloadPlan {
+  readonly pool: string;
+  readonly strategy: Exclude<ReloadStrategy, 'auto'>;
+  /** `unchanged`: same spec and same executable; `recorded`: nothing runs, the spec is kept for the next start. */
+  readonly would: 'reload' | 'unchanged' | 'recorded' | 'restart_failed';
+  /** What differs, one line each. */
+  readonly changes: readonly string[];
+  readonly maxSurge: number;
+  readonly maxUnavailable: number;
+  /** What was asked and is done in another way, one sentence each. */
+  readonly notes: readonly string[];
+  readonly engines: readonly string[];
+  readonly leases: readonly { readonly id: string; readonly holder: string; readonly engine: string; readonly heldMs: number }[];
+  /** Every start at its limit, every drain at its deadline. */
+  readonly atMostMs: number;
+}
 
 /** One generation that has ended, newest first in a list; kept for the last 1,000 of a pool. */
 export interface HistoryEntry extends LastExit {
@@ -60,6 +98,9 @@ export interface Host {
   pools(): readonly PoolStatus[];
   /** Begins it and answers at once. Throws PooldError: `pool_not_found`, `engine_not_found`, `breaker_open`, `conflict`, `invalid_request`, `shutting_down`, `storage_full`. */
   act(pool: string, command: PoolCommand, actor: Actor): Operation;
+  /** What `act` would do with it; changes nothing. Throws PooldError as `act`. */
+  planReload(pool: string, command: ReloadCommand): ReloadPlan;
+  readonly leases: LeaseHost;
   operations(pool: string | null): readonly Operation[];
   /** Throws PooldError `operation_not_found`. */
   operation(id: string): Operation;

@@ -65,10 +65,11 @@ export interface EngineStatus {
   readonly outdated: boolean;
 }
 
+/** `engine.version` and `engine.vars.NAME` are what `reload --version` and `--set` have put in the file's place. */
 export interface Override {
-  readonly key: 'replicas' | 'wanted' | `engines.${number}`;
-  readonly value: number | 'running' | 'stopped';
-  readonly fileValue: number | 'running' | 'stopped';
+  readonly key: 'replicas' | 'wanted' | `engines.${number}` | 'engine.version' | `engine.vars.${string}`;
+  readonly value: number | string | null;
+  readonly fileValue: number | string | null;
   readonly by: string;
   readonly at: string;
   readonly reason: string | null;
@@ -101,9 +102,29 @@ export interface PoolStatus {
   readonly engines: readonly EngineStatus[];
 }
 
-export const OPERATION_KINDS = ['start', 'stop', 'restart', 'scale', 'retry', 'reset', 'signal'] as const;
+export const OPERATION_KINDS = [
+  'start',
+  'stop',
+  'restart',
+  'drain',
+  'pause',
+  'resume',
+  'reload',
+  'scale',
+  'retry',
+  'reset',
+  'signal',
+] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 export type OperationState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+
+/** What a drain or a reload is waiting for. */
+export interface OperationProgress {
+  readonly leasesLeft: number;
+  readonly deadlineAt: string | null;
+  /** Generation that a reload is trying, `chat/0#5`. */
+  readonly candidate: string | null;
+}
 
 export interface OperationStep {
   readonly at: string;
@@ -117,7 +138,7 @@ export interface Operation {
   readonly state: OperationState;
   readonly outcome: string | null;
   readonly steps: readonly OperationStep[];
-  readonly progress: { readonly leasesLeft: number; readonly deadlineAt: string | null };
+  readonly progress: OperationProgress;
   readonly error: { readonly code: Code; readonly message: string } | null;
   readonly by: string;
   readonly reason: string | null;
