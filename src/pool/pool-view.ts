@@ -24,19 +24,6 @@ export interface Seen {
   readonly external: readonly EngineStatus[];
 }
 
-/** First that fits. */
-export function poolStateName(state: PoolState): PoolStateName {
-  const live = state.engines.filter(isLive);
-  const wanted = wantedReplicas(state);
-  const ready = state.engines.filter(({ phase }) => phase.is === 'ready').length;
-  const engineOf = (replica: number): EngineState | undefined => engineIn(state, replica);
-  if (live.length === 0 && wanted.every((replica) => engineOf(replica)?.phase.is === 'ended')) return 'stopped';
-  if (!poolIsWanted(state) || wanted.length === 0) return 'draining';
-  if (ready === 0 && !wanted.some((replica) => willStart(state, engineOf(replica)))) return 'failed';
-  if (ready === 0 && !state.beenReady) return 'starting';
-  return ready < wanted.length ? 'degraded' : 'running';
-}
-
 export function poolStatus(state: PoolState, seen: Seen): PoolStatus {
   const spec = currentSpec(state);
   const engines = shownEngines(state, seen);
@@ -78,26 +65,6 @@ function shownEngines(state: PoolState, seen: Seen): EngineState[] {
   const unmade = replicasOf(state).filter((replica) => !made.has(replica));
   const breaker = closedBreaker(currentSpec(state).breaker, seen.nowMs);
   return [...known, ...unmade.map((replica) => newEngine(replica, breaker))].toSorted((one, other) => one.replica - other.replica);
-}
-
-/** A start is under way or due, and nothing but time or its own end decides it. */
-function willStart(state: PoolState, engine: EngineState | undefined): boolean {
-  switch (engine?.phase.is) {
-    case 'starting':
-    case 'ready':
-    case 'unready':
-    case 'stopping':
-      return !isCanary(state, engine);
-    case undefined:
-    case 'idle':
-      return state.breaker.is === 'closed';
-    case 'backoff': {
-      const klass = state.classes[engine.lastFailureClass ?? ''];
-      return state.breaker.is === 'closed' && engine.breaker.is !== 'open' && (klass === undefined || klass.breaker.is === 'closed');
-    }
-    default:
-      return false;
-  }
 }
 
 function engineStatus(
