@@ -9,7 +9,7 @@ import { groupId } from './groups.ts';
 
 type SocketSpec = DaemonSpec['listen']['socket'];
 
-export interface SocketPlace extends SocketSpec {
+export interface SocketPlace extends Pick<SocketSpec, 'mode' | 'group'> {
   readonly path: string;
   readonly warn: (message: string) => void;
 }

@@ -41,7 +41,7 @@ export async function served(listen: Partial<ServeOptions['listen']> & { readonl
   const { withTcp, ...rest } = listen;
   const serving = await serve({
     listen: {
-      socket: { mode: 0o660, group: null },
+      socket: { mode: 0o660, group: null, leaseGroup: null },
       tcp: withTcp ? { host: '127.0.0.1', port: 0, tokensFile, hosts: ['gpu1.internal'], tls: null } : null,
       metrics: null,
       ...rest,
