@@ -37,12 +37,13 @@ export function settled(turn: Turn): void {
   for (const engine of allEngines(turn.state)) timersElapsed(turn, engine);
   timeOfLeases(turn);
   for (const engine of turn.state.engines) if (!isWanted(turn.state, engine)) unwantedEnded(turn, engine);
+  if (turn.state.shuttingDown) for (const other of turn.state.others) otherEnded(turn, other);
   closingsSettled(turn);
+  poolDrainSettled(turn);
   levelAnnounced(turn);
   shownCountReset(turn);
   if (!turn.state.shuttingDown) startsSettled(turn);
   leasesSettled(turn);
-  poolDrainSettled(turn);
 }
 
 function startsSettled(turn: Turn): void {
@@ -120,6 +121,12 @@ function unwantedEnded(turn: Turn, engine: EngineState): void {
   if (engine.closing === null) engineClosed(turn, engine, unwantedOrder(turn));
   const due = engine.phase.is === 'backoff' || engine.phase.is === 'failed' || engine.phase.is === 'ended';
   if (due && !turn.state.shuttingDown) put(turn, { ...engine, phase: { is: 'idle' } });
+}
+
+/** At a shutdown candidates go, and what is retiring has no more time than the others. */
+function otherEnded(turn: Turn, other: EngineState): void {
+  const order = unwantedOrder(turn);
+  if (other.closing === null || other.closing.deadlineMs > order.deadlineMs) engineClosed(turn, other, order);
 }
 
 function unwantedOrder(turn: Turn): ClosingOrder {
