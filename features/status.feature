@@ -446,6 +446,34 @@ Feature: Status, health, history, operations, events and metrics
     And it prints "daemon.adopted"
     And it does not print "engine."
 
+  Scenario: An engine's own count of its users is shown, and asked anew by the next daemon
+    Given the pool "chat":
+      """
+      engine: { command: [node, ENGINES/http-engine.mjs, "${port}"] }
+      probes: { startup: { httpGet: { path: /health }, period: 50ms } }
+      inUse: { gauge: "demo:requests_processing", period: 50ms }
+      """
+    And the pool "blind":
+      """
+      engine: { command: [node, ENGINES/http-engine.mjs, "${port}"] }
+      probes: { startup: { httpGet: { path: /health }, period: 50ms } }
+      inUse: { gauge: "demo:requests_running", period: 50ms }
+      """
+    When the daemon is started
+    Then the engine "chat/0" becomes ready
+    And the engine "chat/0" comes to have inUse 0
+    When the engine "chat/0" is told "busy=3"
+    Then the engine "chat/0" comes to have inUse 3
+    When the engine "blind/0" becomes ready
+    Then the metric 'poold_probe_failures_total{pool="blind",replica="0",probe="inUse"}' is at least 4
+    And the engine "blind/0" has inUse null
+    And the engine "blind/0" has state ready
+    When the daemon is killed with SIGKILL
+    And meanwhile the engine "chat/0" is told "busy=5"
+    And the daemon is started again
+    Then the engine "chat/0" comes to have inUse 5
+    And the engine "chat/0" has generation 1
+
   Scenario: The metrics of the contract are there, well formed, and fed
     Given the engine "chat/1" fails with exit code 1, saying "hello"
     And the pool "chat":

@@ -46,6 +46,14 @@ Then('the engine {string} has {word} {word}', async function (this: PooldWorld, 
   equal(String(at(await this.engine(id), path)), value);
 });
 
+Then('the engine {string} comes to have {word} {word}', async function (this: PooldWorld, id: string, path: string, value: string) {
+  await this.until(`${id} has ${path} ${value}`, async () => {
+    const found = String(at(await this.engine(id), path));
+    if (found !== value) throw new Error(`it is ${found}`);
+    return true;
+  });
+});
+
 Then('the pool {string} has {word} {word}', async function (this: PooldWorld, pool: string, path: string, value: string) {
   equal(String(at(await this.status(pool), path)), value);
 });

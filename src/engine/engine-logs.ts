@@ -4,17 +4,25 @@ import type { Clock } from '../clock.ts';
 import type { PoolSpec } from '../config/spec.ts';
 import { freezeTree } from './freeze.ts';
 import type { Identity } from './identity.ts';
-import { engineId } from './identity.ts';
+import type { Side } from './engine-state.ts';
+import { sideStem } from './identity.ts';
 import type { EngineLog } from './logs/log-file.ts';
 import { openLog } from './logs/log-file.ts';
 import { LogSweep } from './logs/log-sweep.ts';
 import type { Tree } from './tree.ts';
 
+/** One of a replica's two logs. */
+export interface Place {
+  readonly pool: string;
+  readonly replica: number;
+  readonly side: Side;
+}
+
 export interface EngineLogsOptions {
   readonly clock: Clock;
   readonly logDir: string;
   readonly tree: Tree;
-  readonly living: (pool: string, replica: number) => Identity | null;
+  readonly living: (place: Place) => Identity | null;
   readonly warn: (facts: Readonly<Record<string, unknown>>, message: string) => void;
   readonly dropped: (pool: string, replica: number, bytes: number) => void;
 }
@@ -35,16 +43,16 @@ export class EngineLogs {
     });
   }
 
-  /** The log of the replica, under the limits of that spec. Rejects when it cannot be opened; the next call tries again. */
-  async of(spec: PoolSpec, replica: number): Promise<EngineLog> {
-    const id = engineId({ pool: spec.name, replica });
+  /** The log of the replica's side, under the limits of that spec. Rejects when it cannot be opened; the next call tries again. */
+  async of(spec: PoolSpec, { replica, side }: { readonly replica: number; readonly side: Side }): Promise<EngineLog> {
+    const id = sideStem({ pool: spec.name, replica, side });
     const known = this.#logs.get(id);
     if (known !== undefined) {
       const log = await known;
       log.setLimits(spec.logs);
       return log;
     }
-    const opening = this.#open(spec, replica);
+    const opening = this.#open(spec, { pool: spec.name, replica, side });
     this.#logs.set(id, opening);
     opening.catch(() => this.#logs.delete(id));
     return opening;
@@ -60,17 +68,18 @@ export class EngineLogs {
     for (const opening of this.#logs.values()) await (await opening.catch(() => null))?.close();
   }
 
-  async #open(spec: PoolSpec, replica: number): Promise<EngineLog> {
+  async #open(spec: PoolSpec, place: Place): Promise<EngineLog> {
     const { clock, logDir, dropped, tree, living } = this.#options;
-    const pool = spec.name;
+    const { pool, replica, side } = place;
     const log = await openLog({
       dir: logDir,
       pool,
       replica,
+      side,
       limits: spec.logs,
       clock,
       freeze: async () => {
-        const identity = living(pool, replica);
+        const identity = living(place);
         return identity === null ? async () => {} : freezeTree({ clock, tree }, identity);
       },
       emitDropped: (bytes) => dropped(pool, replica, bytes),

@@ -1,14 +1,15 @@
 /** Finds what an argv would execute, and says in a sentence why it could not be: before the spawn, and after an exec that failed. */
 import { accessSync, closeSync, constants, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Executable as ExecutableFile } from './engine-state.ts';
 
-export type Executable = { readonly path: string } | { readonly problem: string };
+type Found = { readonly path: string } | { readonly problem: string };
 
 /** As execvp would look: a name with a slash is a path (relative to `cwd`), any other is looked for in `searchPath`. */
-export function findExecutable(name: string, searchPath: string, cwd: string): Executable {
+export function findExecutable(name: string, searchPath: string, cwd: string): Found {
   if (name === '') return { problem: 'the command is an empty word' };
   if (name.includes('/')) return check(resolve(cwd, name));
-  let denied: Executable | null = null;
+  let denied: Found | null = null;
   for (const directory of searchPath.split(':')) {
     const candidate = check(resolve(cwd, directory, name));
     if ('path' in candidate) return candidate;
@@ -16,6 +17,16 @@ export function findExecutable(name: string, searchPath: string, cwd: string): E
     if (!candidate.missing) denied ??= { problem: candidate.problem };
   }
   return denied ?? { problem: `${name} is in none of the directories of PATH (${searchPath})` };
+}
+
+/** Which file it is, to see whether a start now would run another; null when it cannot be looked at. */
+export function fileAt(path: string): ExecutableFile | null {
+  try {
+    const { ino, mtimeMs, size } = statSync(path);
+    return { path, inode: ino, modifiedMs: mtimeMs, bytes: size };
+  } catch {
+    return null;
+  }
 }
 
 /** Null when `path` can be executed by this process; else why not. */

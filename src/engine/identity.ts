@@ -1,5 +1,7 @@
 /** Who a process is. Types only. */
 
+import type { Side } from './engine-state.ts';
+
 /** Which generation of which engine: whatever is said about a process carries it, and what is said about an older one is dropped. */
 export interface EngineRef {
   readonly pool: string;
@@ -31,4 +33,9 @@ export function engineId(ref: { readonly pool: string; readonly replica: number 
 /** `chat-0`: the name of an engine's files. Unambiguous, as what follows the last dash is always the replica. */
 export function fileStem(ref: { readonly pool: string; readonly replica: number }): string {
   return `${ref.pool}-${ref.replica}`;
+}
+
+/** As `fileStem`, for what two generations of a replica must not share while one replaces the other: `chat-0`, `chat-0.b`. */
+export function sideStem(ref: { readonly pool: string; readonly replica: number; readonly side: Side }): string {
+  return ref.side === 'a' ? fileStem(ref) : `${fileStem(ref)}.${ref.side}`;
 }

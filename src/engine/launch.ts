@@ -90,6 +90,7 @@ function hold(host: LaunchHost, { order, plan, executable }: Prepared): Held | S
       user: plan.user?.name ?? null,
       port: order.port,
       device: order.device,
+      side: order.side,
     };
     return { is: 'held', leaf, recordFd: createRun(host.runsDir, ref, header), warnings: problems };
   } catch (cause) {

@@ -8,7 +8,8 @@ import type { StartFailure } from '../policy/crash-class.ts';
 import { engineEnvironment, expandAll } from './environment.ts';
 import { findExecutable } from './executable.ts';
 import type { EngineRef } from './identity.ts';
-import { engineId, fileStem } from './identity.ts';
+import type { Side } from './engine-state.ts';
+import { engineId, sideStem } from './identity.ts';
 import { maySetUser } from './surroundings.ts';
 import { templateValues } from './url.ts';
 import type { User } from './users.ts';
@@ -24,6 +25,7 @@ export interface PlanHost {
 
 export interface PlanOrder {
   readonly ref: EngineRef;
+  readonly side: Side;
   readonly instance: string;
   readonly spec: PoolSpec;
   readonly port: number | null;
@@ -62,7 +64,7 @@ export async function planEngine(host: PlanHost, order: PlanOrder): Promise<Plan
       );
     }
   }
-  const tmp = makeTmpDir(join(host.tmpRoot, fileStem(ref)), user);
+  const tmp = makeTmpDir(join(host.tmpRoot, sideStem({ ...ref, side: order.side })), user);
   if (tmp.code !== null) {
     const lack = errnoClass(tmp.code) === 'starved' ? 'starved' : 'prepare_failed';
     return startProblem(ref, lack, `its TMPDIR ${tmp.path} could not be made (${tmp.code})`);

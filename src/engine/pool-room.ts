@@ -3,9 +3,11 @@ import type { Clock } from '../clock.ts';
 import type { PoolSpec } from '../config/spec.ts';
 import type { HistoryEntry, LogLine, LogQuery } from '../pool/host.ts';
 import type { Evidence } from '../pool/pool-events.ts';
-import type { FailedStart, Findings, Found, Living, Order, Room } from '../pool/room.ts';
+import type { FailedStart, Findings, Found, Living, Order, Preflight, Room } from '../pool/room.ts';
+import type { Place } from './engine-logs.ts';
 import { EngineLogs } from './engine-logs.ts';
-import type { Exit } from './engine-state.ts';
+import type { Executable, Exit, Side } from './engine-state.ts';
+import { fileAt } from './executable.ts';
 import type { EngineExit } from './exits.ts';
 import { thawTree } from './freeze.ts';
 import { Handoffs } from './handoff.ts';
@@ -18,7 +20,8 @@ import type { CompiledPattern } from './logs/patterns.ts';
 import { compilePatterns } from './logs/patterns.ts';
 import { readLog } from './logs/read-log.ts';
 import { NotifySockets } from './notify/notify-sockets.ts';
-import { Ports } from './ports.ts';
+import { executableOf, planEngine } from './plan.ts';
+import { portOwner, Ports } from './ports.ts';
 import { preflight } from './preflight.ts';
 import { Preparations } from './prepare.ts';
 import type { ProbeWatch } from './probes/runner.ts';
@@ -50,6 +53,7 @@ export interface PoolRoomOptions {
 /** One generation that has a process, as long as it is not released. */
 interface Resident {
   readonly identity: Identity;
+  readonly side: Side;
   /** Resolved when its end is known. */
   readonly ended: PromiseWithResolvers<void>;
   tell: ((exit: Exit) => void) | null;
@@ -57,6 +61,8 @@ interface Resident {
   untold: Exit | null;
   probes: Promise<ProbeWatch> | null;
 }
+
+const SIDES = ['a', 'b'] as const satisfies readonly Side[];
 
 export class PoolRoom implements Room {
   readonly containment: 'cgroup' | 'weak';
@@ -87,7 +93,7 @@ export class PoolRoom implements Room {
       );
     }
     this.#ports = new Ports(options.ports, options.fixedPorts);
-    this.#logs = new EngineLogs({ ...options, living: (pool, replica) => this.#livingOf(pool, replica), tree: this.#room.tree });
+    this.#logs = new EngineLogs({ ...options, living: (place) => this.#livingOf(place), tree: this.#room.tree });
     this.#handoffs = new Handoffs(options.handoffDir);
     this.#notify = new NotifySockets(options);
     this.#preparations = new Preparations(this.#room.host);
@@ -100,17 +106,31 @@ export class PoolRoom implements Room {
     });
   }
 
-  async preflight(order: Order): Promise<{ port: number | null; device: string | null } | FailedStart> {
-    const { ref, spec } = order;
-    const found = await preflight({ ...this.#room.host, ports: this.#ports }, { ref, spec, instance: this.#instance(ref) });
-    return found.is === 'ok' ? { port: found.port, device: found.device } : { class: found.class, message: found.message };
+  async preflight(order: Order): Promise<Preflight | FailedStart> {
+    const found = await preflight({ ...this.#room.host, ports: this.#ports }, { ...order, instance: this.#instance(order.ref) });
+    if (found.is === 'failed') return { class: found.class, message: found.message };
+    const { port, device, executable } = found;
+    return { port, device, executable };
+  }
+
+  async executable(order: Order): Promise<Executable | null> {
+    const plan = await planEngine(this.#room.host, { ...order, instance: this.#instance(order.ref) });
+    const found = plan.is === 'failed' ? plan : executableOf(order.ref, plan);
+    return found.is === 'failed' ? null : fileAt(found.path);
+  }
+
+  askInUse(ref: EngineRef): void {
+    this.#residents.get(keyOf(ref))?.probes?.then(
+      (probes) => probes.askInUse(),
+      () => {},
+    );
   }
 
   async spawn(order: Order): Promise<Identity | FailedStart> {
-    const { ref, spec } = order;
+    const { ref, side, spec } = order;
     const instance = this.#instance(ref);
     try {
-      const log = await this.#logs.of(spec, ref.replica);
+      const log = await this.#logs.of(spec, { replica: ref.replica, side });
       await log.started(ref.generation);
       const placed = await this.#notify.place(ref, spec, instance);
       const launched =
@@ -120,7 +140,7 @@ export class PoolRoom implements Room {
         return { class: launched.class, message: launched.message };
       }
       for (const warning of launched.warnings) this.#options.warn({ engine: engineId(ref) }, warning);
-      this.#moveIn(ref, launched.identity);
+      this.#moveIn(order, launched.identity);
       return launched.identity;
     } catch (error) {
       return { class: 'starved', message: `cannot start ${engineId(ref)}: ${(error as Error).message}` };
@@ -150,7 +170,7 @@ export class PoolRoom implements Room {
     const { clock, probeFailed } = this.#options;
     const { host, tree } = this.#room;
     const instance = this.#instance(living.ref);
-    const log = await this.#logs.of(living.spec, living.ref.replica);
+    const log = await this.#logs.of(living.spec, { replica: living.ref.replica, side: living.side });
     const probes = await startProbes({ clock, host, tree, log, notify: this.#notify, living, instance }, (result) => {
       if (!result.ok) probeFailed(living.ref, result.kind);
       report(result);
@@ -168,7 +188,9 @@ export class PoolRoom implements Room {
   }
 
   writeHandoff(living: Living): void {
-    this.#try(living.ref, 'write the handoff file of', () => this.#handoffs.write(living));
+    const { ref, identity } = living;
+    this.#try(ref, 'write the pid file of', () => this.#handoffs.writePid(ref, identity.pid));
+    this.#try(ref, 'write the handoff file of', () => this.#handoffs.write(living));
   }
 
   removeHandoff(ref: EngineRef): void {
@@ -202,11 +224,11 @@ export class PoolRoom implements Room {
   }
 
   async gone(living: Living, exit: () => Exit | null): Promise<Evidence> {
-    const { ref, spec, identity } = living;
+    const { ref, side, spec, identity } = living;
     const resident = this.#residents.get(keyOf(ref));
     await this.#room.tree.gone(identity);
     if (exit() === null) await resident?.ended.promise;
-    const log = await this.#logs.of(spec, ref.replica);
+    const log = await this.#logs.of(spec, { replica: ref.replica, side });
     const endedAtMs = exit()?.atMs ?? this.#options.clock.wallMs();
     const evidence = await gatherEvidence({
       log,
@@ -234,8 +256,8 @@ export class PoolRoom implements Room {
     this.#moveOut(ref);
   }
 
-  releasePort(pool: string, replica: number): void {
-    this.#ports.giveUp(engineId({ pool, replica }));
+  releasePort(place: Parameters<Room['releasePort']>[0]): void {
+    this.#ports.giveUp(portOwner(place));
   }
 
   async onExit(spec: PoolSpec, entry: HistoryEntry): Promise<string> {
@@ -254,9 +276,10 @@ export class PoolRoom implements Room {
     const answers = found.map((one): Found => {
       if (one.is === 'neverStarted') return { is: one.is };
       if (one.is === 'unproven') return { is: one.is, identity: one.identity };
-      this.#moveIn(one.ref, one.identity);
-      const port = orders.get(keyOf(one.ref))?.port ?? null;
-      if (port !== null && !this.#ports.keep(engineId(one.ref), port))
+      const order = orders.get(keyOf(one.ref)) ?? { ref: one.ref, side: 'a' as const, port: null };
+      this.#moveIn(order, one.identity);
+      const { port } = order;
+      if (port !== null && !this.#ports.keep(portOwner({ ...one.ref, side: order.side }), port))
         this.#options.warn({ engine: engineId(one.ref), port }, 'its port is another engine’s too');
       if (one.is === 'alive') {
         thawTree(this.#room.tree, one.identity).catch((error: Error) => this.#warn(one.ref, 'thaw', error));
@@ -267,22 +290,28 @@ export class PoolRoom implements Room {
     return { found: answers, strays };
   }
 
-  recover({ ref, identity, port }: Living): void {
-    this.#moveIn(ref, identity);
-    if (port !== null) this.#ports.keep(engineId(ref), port);
+  recover(living: Living): void {
+    const { ref, side, identity, port } = living;
+    this.#moveIn(living, identity);
+    if (port !== null) this.#ports.keep(portOwner({ ...ref, side }), port);
     this.#room.watch(ref, identity);
   }
 
   async lastGeneration(spec: PoolSpec, replica: number): Promise<number> {
-    return (await this.#logs.of(spec, replica)).lastGeneration;
+    const logs = await Promise.all(SIDES.map((side) => this.#logs.of(spec, { replica, side })));
+    return Math.max(...logs.map((log) => log.lastGeneration));
   }
 
   async *logs(
-    about: { readonly pool: string; readonly replica: number; readonly spec: PoolSpec },
+    { replica, side, spec }: Parameters<Room['logs']>[0],
     query: LogQuery,
     signal: AbortSignal,
   ): AsyncIterable<LogLine> {
-    yield* readLog(await this.#logs.of(about.spec, about.replica), query, signal);
+    const own = await this.#logs.of(spec, { replica, side });
+    // A generation that ran beside another has its words in the other log.
+    const elsewhere = query.generation !== null && !own.knows(query.generation);
+    const log = elsewhere ? await this.#logs.of(spec, { replica, side: side === 'a' ? 'b' : 'a' }) : own;
+    yield* readLog(log, query, signal);
   }
 
   /** Bytes that each replica's log has ever been given, as far as the last look saw. */
@@ -303,9 +332,12 @@ export class PoolRoom implements Room {
     await this.#logs.close();
   }
 
-  #moveIn(ref: EngineRef, identity: Identity): void {
+  /** The pid file names the engine that serves: one beside it has it when it takes over. */
+  #moveIn({ ref, side }: Pick<Order, 'ref' | 'side'>, identity: Identity): void {
     const ended = Promise.withResolvers<void>();
-    this.#residents.set(keyOf(ref), { identity, ended, tell: null, untold: null, probes: null });
+    const beside = this.#livingOf({ ...ref, side: side === 'a' ? 'b' : 'a' }) !== null;
+    this.#residents.set(keyOf(ref), { identity, side, ended, tell: null, untold: null, probes: null });
+    if (beside) return;
     this.#try(ref, 'write the pid file of', () => this.#handoffs.writePid(ref, identity.pid));
   }
 
@@ -324,9 +356,9 @@ export class PoolRoom implements Room {
     resident.ended.resolve();
   }
 
-  #livingOf(pool: string, replica: number): Identity | null {
+  #livingOf({ pool, replica, side }: Place): Identity | null {
     const prefix = `${engineId({ pool, replica })}#`;
-    for (const [key, { identity }] of this.#residents) if (key.startsWith(prefix)) return identity;
+    for (const [key, resident] of this.#residents) if (key.startsWith(prefix) && resident.side === side) return resident.identity;
     return null;
   }
 

@@ -2,6 +2,8 @@
 import { createServer } from 'node:net';
 import type { PoolSpec, PortSpec } from '../config/spec.ts';
 import { templateNames } from '../config/template.ts';
+import type { Side } from './engine-state.ts';
+import { engineId } from './identity.ts';
 import { portHolder } from './port-holder.ts';
 
 export interface PortOrder {
@@ -120,4 +122,10 @@ function canBind(host: string, port: number): Promise<boolean> {
     server.once('error', (cause: NodeJS.ErrnoException) => resolve(cause.code !== 'EADDRINUSE'));
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+/** Whose a port is: `chat/0`, and `chat/0 (b)` for what runs beside it. */
+export function portOwner({ pool, replica, side }: { readonly pool: string; readonly replica: number; readonly side: Side }): string {
+  const id = engineId({ pool, replica });
+  return side === 'a' ? id : `${id} (${side})`;
 }

@@ -3,14 +3,17 @@
 import { deviceHolder } from './device-holder.ts';
 import { missingDevices } from './devices.ts';
 import { expandAll } from './environment.ts';
+import type { Executable } from './engine-state.ts';
 import { runCommand } from './exec.ts';
-import { engineId } from './identity.ts';
+import { fileAt } from './executable.ts';
 import type { Plan, PlanHost, PlanOrder, StartProblem } from './plan.ts';
 import { executableOf, planEngine, startProblem } from './plan.ts';
 import type { Ports } from './ports.ts';
-import { usesPort } from './ports.ts';
+import { portOwner, usesPort } from './ports.ts';
 
-export type Preflown = { readonly is: 'ok'; readonly port: number | null; readonly device: string | null } | StartProblem;
+export type Preflown =
+  | { readonly is: 'ok'; readonly port: number | null; readonly device: string | null; readonly executable: Executable | null }
+  | StartProblem;
 
 const ACCESS_TIMEOUT_MS = 5_000;
 
@@ -21,7 +24,7 @@ export async function preflight(host: PlanHost & { readonly ports: Ports }, orde
   if (spec.engine.devices !== null && device === null)
     return startProblem(ref, 'prepare_failed', `devices has no entry for replica ${ref.replica}`);
   // Any port will do to find the command; an impossible one is used nowhere.
-  const draft = await planEngine(host, { ...order, port: host.ports.of(engineId(ref)), device });
+  const draft = await planEngine(host, { ...order, port: host.ports.of(portOwner({ ...ref, side: order.side })), device });
   if (draft.is === 'failed') return draft;
   const executable = executableOf(ref, draft);
   if (executable.is === 'failed') return executable;
@@ -36,7 +39,7 @@ export async function preflight(host: PlanHost & { readonly ports: Ports }, orde
   const port = await portFor(host, order);
   if (port.is === 'failed') return port;
   const problem = await ownCommand(host, { ...order, port: port.port, device });
-  return problem ?? { is: 'ok', port: port.port, device };
+  return problem ?? { is: 'ok', port: port.port, device, executable: fileAt(executable.path) };
 }
 
 /** What root may execute its `user` may not: only the user can tell. */
@@ -55,10 +58,10 @@ async function deniedToUser(host: PlanHost, plan: Plan, path: string): Promise<s
 
 async function portFor(
   host: { readonly ports: Ports },
-  { ref, spec }: Pick<PlanOrder, 'ref' | 'spec'>,
+  { ref, side, spec }: Pick<PlanOrder, 'ref' | 'side' | 'spec'>,
 ): Promise<{ readonly is: 'free'; readonly port: number | null } | StartProblem> {
   if (!usesPort(spec)) return { is: 'free', port: null };
-  const answer = await host.ports.take({ engine: engineId(ref), wanted: spec.engine.port, host: spec.engine.host });
+  const answer = await host.ports.take({ engine: portOwner({ ...ref, side }), wanted: spec.engine.port, host: spec.engine.host });
   return answer.is === 'free' ? answer : startProblem(ref, 'port_busy', answer.message);
 }
 

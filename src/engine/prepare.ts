@@ -62,7 +62,7 @@ export class Preparations {
   async #run({ spec, instance }: PrepareOrder): Promise<string | null> {
     if (spec.engine.prepare === null) return null;
     const ref = { pool: spec.name, replica: 0, generation: 0 };
-    const plan = await planEngine(this.#host, { ref, instance, spec, port: null, device: null });
+    const plan = await planEngine(this.#host, { ref, side: 'a', instance, spec, port: null, device: null });
     if (plan.is === 'failed') return plan.message;
     const { env, cwd, user, values } = plan;
     const { command, timeoutMs } = spec.engine.prepare;

@@ -10,6 +10,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Side } from './engine-state.ts';
 import type { EngineRef } from './identity.ts';
 import { fileStem } from './identity.ts';
 
@@ -24,6 +25,7 @@ export interface RunHeader {
   /** What it was given, for a daemon that has lost its store. */
   readonly port: number | null;
   readonly device: string | null;
+  readonly side: Side;
 }
 
 export interface RunRecord {
@@ -100,7 +102,7 @@ function parse(text: string, endedAtMs: number): RunRecord | null {
 
 function headerOf(line: string): RunHeader | null {
   try {
-    const { bootId, instance, cgroup, executable, user, port, device } = JSON.parse(line) as Record<string, unknown>;
+    const { bootId, instance, cgroup, executable, user, port, device, side } = JSON.parse(line) as Record<string, unknown>;
     if (typeof bootId !== 'string' || typeof instance !== 'string' || typeof executable !== 'string') return null;
     return {
       bootId,
@@ -110,6 +112,7 @@ function headerOf(line: string): RunHeader | null {
       user: typeof user === 'string' ? user : null,
       port: typeof port === 'number' ? port : null,
       device: typeof device === 'string' ? device : null,
+      side: side === 'b' ? 'b' : 'a',
     };
   } catch {
     return null;

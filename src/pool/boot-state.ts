@@ -3,6 +3,7 @@ import type { PoolSpec } from '../config/spec.ts';
 import type { EngineState, Exit } from '../engine/engine-state.ts';
 import { isLive, livePhase } from '../engine/engine-state.ts';
 import type { Identity } from '../engine/identity.ts';
+import { afterAbsence } from '../engine/samples-state.ts';
 import { rebooted } from '../policy/breaker.ts';
 import { canaryLeft } from './breakers-state.ts';
 import { rolloutFailed } from '../rollout/failed-state.ts';
@@ -95,7 +96,13 @@ export function machineRebooted(turn: Turn): void {
 export function adopted(turn: Turn, engine: EngineState, identity: Identity): void {
   const live = livePhase(engine);
   if (live === null) return;
-  const run = { ...live.run, identity, adoptedMs: turn.env.nowMs, spawnedMs: live.run.spawnedMs ?? turn.env.nowMs };
+  const run = {
+    ...live.run,
+    identity,
+    samples: afterAbsence(live.run.samples),
+    adoptedMs: turn.env.nowMs,
+    spawnedMs: live.run.spawnedMs ?? turn.env.nowMs,
+  };
   const ref = refOf(turn, engine);
   switch (live.is) {
     case 'starting': {

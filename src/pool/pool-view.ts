@@ -100,7 +100,7 @@ function engineStatus(
     version: run === null ? null : spec.engine.version,
     device: run?.device ?? spec.engine.devices?.[engine.replica] ?? null,
     activeLeases: takenOf(engine.seats),
-    inUse: null,
+    inUse: engine.phase.is === 'ready' || engine.phase.is === 'unready' ? engine.phase.run.samples.inUse : null,
     failures: engine.row,
     breaker: engine.breaker.is,
     startedAt: run === null ? null : stamp(run.startedAtMs),

@@ -1,18 +1,17 @@
 /** The start of the daemon: stored pools and the file's word become pools at work. ORDER: find what lives, take it in, then let the file decide. */
 import { createHash } from 'node:crypto';
 import type { PoolSpec } from '../config/spec.ts';
-import { completedSpec } from '../config/stored-spec.ts';
-import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import type { EngineRef, Identity } from '../engine/identity.ts';
 import { failpoint } from '../failpoint.ts';
 import type { Stored } from '../store/store.ts';
 import { livingOf, orderOf } from './effect-runner.ts';
-import type { PoolParts, StoredPool } from './pool.ts';
+import type { PoolParts } from './pool.ts';
 import { Pool } from './pool.ts';
 import type { PoolState } from './pool-state.ts';
 import { newPool, restored } from './pool-state.ts';
 import type { Findings, Found, Order } from './room.ts';
+import { storedPools } from './stored-pools.ts';
 import { currentSpec } from './turn.ts';
 
 export interface Restored {
@@ -97,15 +96,6 @@ function poolOf(parts: PoolParts, bootId: string, state: PoolState): Pool {
   const pool = new Pool(parts, restored(state), state);
   if (bootId !== parts.bootId) pool.post({ type: 'rebooted' });
   return pool;
-}
-
-function storedPools(stored: Stored): { readonly bootId: string; readonly state: PoolState }[] {
-  return stored.pools.map(({ pool, state }) => {
-    const { bootId, state: rest } = JSON.parse(state) as StoredPool;
-    const engines = stored.engines.filter((row) => row.pool === pool).map((row) => JSON.parse(row.state) as EngineState);
-    const specs = Object.fromEntries(Object.entries(rest.specs).map(([id, spec]) => [id, completedSpec(spec)]));
-    return { bootId, state: { ...rest, specs, engines: engines.toSorted((one, other) => one.replica - other.replica) } };
-  });
 }
 
 interface Candidate {

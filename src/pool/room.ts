@@ -22,6 +22,13 @@ export interface Order {
   readonly device: string | null;
 }
 
+/** What a start will have. */
+export interface Preflight {
+  readonly port: number | null;
+  readonly device: string | null;
+  readonly executable: Executable | null;
+}
+
 export interface Living extends Order {
   readonly identity: Identity;
 }
@@ -51,9 +58,7 @@ export interface Room {
   readonly containment: 'cgroup' | 'weak';
   /** Null when it went well, else the sentence that says why not. */
   prepare(spec: PoolSpec, specId: string): Promise<string | null>;
-  preflight(
-    order: Order,
-  ): Promise<{ readonly port: number | null; readonly device: string | null; readonly executable: Executable | null } | FailedStart>;
+  preflight(order: Order): Promise<Preflight | FailedStart>;
   /** The executable that a start by this spec would find now; null where it finds none. */
   executable(order: Order): Promise<Executable | null>;
   /** Asks the busy gauge now. */

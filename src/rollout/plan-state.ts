@@ -1,5 +1,6 @@
 /** How a pool's engines would be replaced, and by what: product.md, "Reload". Questions. */
 import type { PoolSpec, ReloadStrategy } from '../config/spec.ts';
+import { surgeHindrance } from '../config/surge.ts';
 import type { Executable } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
@@ -27,7 +28,7 @@ export function shapeOf(state: PoolState, asked: ReloadStrategy | null): Rollout
 
 /** How many engines could run beside the old ones. */
 export function surgeRoom({ engine }: PoolSpec, replicas: number): number {
-  if (engine.devices !== null || typeof engine.port === 'number') return 0;
+  if (surgeHindrance(engine) !== null || typeof engine.port === 'number') return 0;
   return engine.port === 'auto' ? Number.POSITIVE_INFINITY : Math.max(0, engine.port[1] - engine.port[0] + 1 - replicas);
 }
 

@@ -25,6 +25,8 @@ export const PROGRESS = {
   stallMs: 90_000,
 };
 
+export const IN_USE = { path: '/metrics', port: null, headers: {}, gauge: 'users', periodMs: 2_000, timeoutMs: 1_000 };
+
 export function poolSpec(change: SpecChange = {}): PoolSpec {
   const merged = Object.entries(EXACT).map(([key, value]) => {
     const wanted = change[key as keyof PoolSpec];

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { EngineState } from '../../src/engine/engine-state.ts';
+import type { ProbeResult } from '../../src/engine/samples-state.ts';
+import { next } from '../../src/pool/pool-next-state.ts';
 import { neverReady, serves } from './behaviour.ts';
-import { LIVENESS, PROGRESS, READINESS } from './pool-spec.ts';
+import { IN_USE, LIVENESS, PROGRESS, READINESS } from './pool-spec.ts';
 import { Script } from './script.ts';
 
 const ready = (probes: ConstructorParameters<typeof Script>[0] & object): Script => new Script(probes).engine(0, serves).until(5);
@@ -126,6 +129,92 @@ describe('progress', () => {
       script.until(atS).probe(0, 'liveness', false).probe(0, 'progress', false);
     expect(script.states()).toBe('stopping');
     expect(script.nowMs).toBe(120_000);
+  });
+});
+
+describe('inUse', () => {
+  const s = (more: Parameters<typeof ready>[0] = {}): Script => ready({ inUse: IN_USE, probes: { liveness: LIVENESS }, ...more });
+  const users = (script: Script, busy: number): Script => script.probe(0, 'inUse', true, { busy });
+  const silence = (script: Script): Script => script.probe(0, 'inUse', false);
+
+  it('shows the last answer, until three questions in a row had none', () => {
+    const script = s();
+    expect(script.viewOf(0).inUse).toBeNull();
+    expect(users(script, 2).viewOf(0).inUse).toBe(2);
+    expect(users(script, 0).viewOf(0).inUse).toBe(0);
+    users(script, 3);
+    expect(silence(silence(script)).viewOf(0).inUse).toBe(3);
+    expect(silence(silence(users(script, 3))).viewOf(0).inUse).toBe(3);
+    expect(silence(script).viewOf(0).inUse).toBeNull();
+    expect(users(script, 1).viewOf(0).inUse).toBe(1);
+  });
+
+  it('changes no health, whatever it says or does not say', () => {
+    const script = users(s(), 7);
+    for (let n = 0; n < 50; n += 1) silence(script.pass(2));
+    expect(script.states()).toBe('ready');
+    expect(script.viewOf(0)).toMatchObject({ reason: null, message: null });
+  });
+
+  it('changes nothing by an answer that says the same, so that nothing is stored', () => {
+    const about = { type: 'probed', replica: 0, generation: 1 } as const;
+    const env = { nowMs: 9_000, wallMs: 0, random: () => 0.5 };
+    const changed = (script: Script, result: ProbeResult): EngineState | undefined =>
+      next(script.state, { ...about, result }, env)[0].engines[0];
+    const used = users(s(), 2);
+    expect(changed(used, { kind: 'inUse', ok: true, message: 'ok', busy: 2 })).toBe(used.state.engines[0]);
+    const silent = silence(silence(silence(s())));
+    expect(changed(silent, { kind: 'inUse', ok: false, message: 'no' })).toBe(silent.state.engines[0]);
+  });
+
+  it('is not shown of an engine that does not serve', () => {
+    const script = users(s(), 2);
+    script.stop(0);
+    expect(script.viewOf(0)).toMatchObject({ state: 'stopping', inUse: null });
+    const next = users(s(), 2).crash(0).until(20);
+    expect(next.viewOf(0)).toMatchObject({ state: 'ready', generation: 2, inUse: null });
+  });
+
+  it('of an adopted engine is unknown until it has answered again', () => {
+    const script = users(s(), 0).daemonDies();
+    expect(script.pass(60).daemonStarts().viewOf(0)).toMatchObject({ state: 'ready', inUse: null });
+    expect(users(script, 4).viewOf(0).inUse).toBe(4);
+  });
+
+  /** A liveness failure every 10 s, with the engine saying each time how many use it; when it was ended. */
+  const failsUntil = (script: Script, busy: (atS: number) => number | null): number => {
+    for (let atS = 10; script.states() === 'ready'; atS += 10) {
+      const count = busy(atS);
+      script.until(atS);
+      if (count === null) silence(silence(silence(script)));
+      else users(script, count);
+      script.probe(0, 'liveness', false);
+    }
+    return script.nowMs / 1_000;
+  };
+
+  it('makes liveness lenient with an engine in use, for 90 s from the first failure', () => {
+    expect(failsUntil(s(), () => 1)).toBe(120);
+    expect(failsUntil(s(), () => 0)).toBe(30);
+    expect(failsUntil(s(), () => null)).toBe(30);
+    expect(failsUntil(s(), (atS) => (atS < 40 ? 1 : null))).toBe(60);
+  });
+
+  it('is lenient no longer than stall where there is a progress probe', () => {
+    expect(failsUntil(s({ probes: { liveness: LIVENESS, progress: { ...PROGRESS, stallMs: 40_000 } } }), () => 1)).toBe(70);
+  });
+
+  it('begins the 90 s anew with each good answer, and not with each failure', () => {
+    const script = users(s(), 1);
+    for (let atS = 10; atS < 900; atS += 10) script.until(atS).probe(0, 'liveness', atS % 80 === 0);
+    expect(script.states()).toBe('ready');
+  });
+
+  it('is not lenient with an engine whose work is known to stand', () => {
+    const script = users(s({ probes: { liveness: { ...LIVENESS, failureThreshold: 1 }, progress: PROGRESS } }), 1);
+    script.probe(0, 'progress', true, { busy: 1, counter: 7 }).until(95).probe(0, 'progress', true, { busy: 1, counter: 7 });
+    expect(script.states()).toBe('unready');
+    expect(script.probe(0, 'liveness', false).states()).toBe('stopping');
   });
 });
 

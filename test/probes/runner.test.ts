@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import { systemClock } from '../../src/clock.ts';
-import type { PoolSpec, ProbeAction } from '../../src/config/spec.ts';
+import type { InUseSpec, PoolSpec, ProbeAction } from '../../src/config/spec.ts';
 import type { NotifyInbox } from '../../src/engine/probes/notify.ts';
 import type { ProbeOutcome } from '../../src/engine/probes/outcome.ts';
 import type { ProbeReport, ProbeWatchOptions } from '../../src/engine/probes/runner.ts';
@@ -19,12 +19,15 @@ const thresholds = { successThreshold: 1, failureThreshold: 3 };
 const NONE: PoolSpec['probes'] = { startup: null, readiness: null, liveness: null, progress: null };
 
 /** Watches by these probes; what is reported comes into `reports`. */
-async function watch(probes: Partial<PoolSpec['probes']>, more: Partial<ProbeWatchOptions> = {}) {
+async function watch(
+  probes: Partial<PoolSpec['probes']>,
+  { inUse = null, ...more }: Partial<ProbeWatchOptions> & { readonly inUse?: InUseSpec | null } = {},
+) {
   const reports: ProbeReport[] = [];
   const log = more.log ?? (await chatLog(freshDir()));
   const watching = watchProbes({
     // Nothing but its probes is looked at.
-    spec: { probes: { ...NONE, ...probes } } as PoolSpec,
+    spec: { probes: { ...NONE, ...probes }, inUse } as PoolSpec,
     ref,
     host: '127.0.0.1',
     port: null,
@@ -226,6 +229,73 @@ describe('while it serves', () => {
     );
     watching.setPhase('serving');
     expect(delays).toEqual([250, 2000]);
+  });
+
+  describe('inUse', () => {
+    const inUse: InUseSpec = { path: '/${vars.path}', port: null, headers: {}, gauge: 'users', ...quick };
+
+    it('is the sum of its gauge, asked in each period', async () => {
+      const { port } = await serve(answers('users{model="a"} 2\nusers{model="b"} 3\nusers_max 9\n'));
+      const { watching, reported } = await watch({}, { port, inUse });
+      watching.setPhase('serving');
+      expect((await reported('inUse', 3))[2]).toEqual({
+        ref,
+        kind: 'inUse',
+        ok: true,
+        message: `http://127.0.0.1:${port}/health answered 200`,
+        busy: 5,
+      });
+    });
+
+    it('that is not on the page, or of no page, is no answer', async () => {
+      const { port } = await serve(answers('other 2\n'));
+      const without = await watch({}, { port, inUse });
+      without.watching.setPhase('serving');
+      expect((await without.reported('inUse', 1))[0]).toEqual({
+        ref,
+        kind: 'inUse',
+        ok: false,
+        message: 'cannot tell who uses it: /health has no users; check the name, and that the engine exports metrics',
+      });
+      const { port: failing } = await serve(answers('users 2\n', '501 Not Implemented'));
+      const refused = await watch({}, { port: failing, inUse });
+      refused.watching.setPhase('serving');
+      const [first] = await refused.reported('inUse', 1, false);
+      expect(first?.message).toBe(`http://127.0.0.1:${failing}/health answered 501: users 2`);
+      expect(first).not.toHaveProperty('busy');
+      const nowhere = await watch({}, { inUse });
+      nowhere.watching.setPhase('serving');
+      expect((await nowhere.reported('inUse', 1, false))[0]?.message).toBe('cannot probe: the engine has no port');
+    });
+
+    it('reads no more than 1 MiB of a page', async () => {
+      const { port } = await serve(answers(`users 1\n${'# filler\n'.repeat(130_000)}users 1\n`));
+      const { watching, reported } = await watch({}, { port, inUse });
+      watching.setPhase('serving');
+      expect((await reported('inUse', 1, true))[0]?.busy).toBe(1);
+    });
+
+    it('is asked at once of an engine that has become ready, and within a period of one that was adopted', async () => {
+      const delays: number[] = [];
+      const clock: Clock = {
+        ...systemClock,
+        random: () => 0.25,
+        after: (delayMs) => {
+          delays.push(delayMs);
+          return { cancel: () => {} };
+        },
+      };
+      const slow = { ...inUse, periodMs: 2_000 };
+      const log = await chatLog(freshDir());
+      const started = await watch({}, { clock, log, inUse: slow });
+      started.watching.setPhase('starting');
+      expect(delays).toEqual([]);
+      started.watching.setPhase('serving');
+      expect(delays.splice(0)).toEqual([0]);
+      const adopted = await watch({}, { clock, log, inUse: slow });
+      adopted.watching.setPhase('serving');
+      expect(delays).toEqual([500]);
+    });
   });
 
   it('with no probes nothing runs', async () => {

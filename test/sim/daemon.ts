@@ -274,7 +274,7 @@ export class Daemon {
     const probing: Probing = { ref, phase, stopped: false };
     this.probing.set(engineId(ref), probing);
     const answered: Parameters<typeof probe>[0]['answered'] = (result) => this.handle(ref.pool, { type: 'probed', ...about(ref), result });
-    probe({ ground, nature, probing, probes: spec.probes, process, answered });
+    probe({ ground, nature, probing, probes: { ...spec.probes, inUse: spec.inUse }, process, answered });
   }
 
   #stopProbing(ref: EngineRef): void {

@@ -94,6 +94,17 @@ const sampledTwice: Next = (state, event, env) => {
   return [again, [...effects, ...more]];
 };
 
+const usersKept: Next = (state, event, env) => {
+  const [after, effects] = next(state, event, env);
+  if (event.type !== 'adopted') return [after, effects];
+  const kept = (replica: number, phase: Phase): Phase => {
+    const was = state.engines.find((engine) => engine.replica === replica)?.phase;
+    if (was === undefined || !('run' in was) || !('run' in phase)) return phase;
+    return { ...phase, run: { ...phase.run, samples: { ...phase.run.samples, inUse: was.run.samples.inUse } } };
+  };
+  return [engines(after, (engine) => ({ ...engine, phase: kept(engine.replica, engine.phase) })), effects];
+};
+
 const smallLimit: Next = (state, event, env) => {
   if (event.type !== 'configured' || event.spec === null || event.spec.restartLimit.count !== null) return next(state, event, env);
   return next(state, { ...event, spec: { ...event.spec, restartLimit: { ...event.spec.restartLimit, count: 2 } } }, env);
@@ -166,7 +177,8 @@ export const PLANTS: readonly Plant[] = [
   ),
   planted('a stop does not win over a start under way', { next: stopLoses }, 'notWanted', 'idempotent'),
   planted('probes go on into the end', { next: without((effect) => effect.do === 'stopProbing') }, 'probing'),
-  planted('one result counts twice', { next: sampledTwice }, 'thresholds', 'replay'),
+  planted('what the last daemon knew of users is believed', { next: usersKept }, 'inUse'),
+  planted('one result counts twice', { next: sampledTwice }, 'thresholds', 'replay', 'inUse'),
   planted(
     'a back-off is not announced',
     { next: without((effect) => effect.do === 'emit' && effect.happening.type === 'engine.backoff') },

@@ -17,7 +17,7 @@ export interface ProbeLoop {
   readonly ground: Ground;
   readonly nature: Nature;
   readonly probing: Probing;
-  readonly probes: PoolSpec['probes'];
+  readonly probes: PoolSpec['probes'] & Pick<PoolSpec, 'inUse'>;
   readonly process: Process;
   readonly answered: (result: ProbeResult) => void;
 }
@@ -26,7 +26,7 @@ type Kind = ProbeResult['kind'];
 
 const KINDS: Readonly<Record<Probing['phase'], readonly Kind[]>> = {
   starting: ['startup', 'readiness'],
-  serving: ['readiness', 'liveness', 'progress'],
+  serving: ['readiness', 'liveness', 'progress', 'inUse'],
 };
 
 export function probe(loop: ProbeLoop): void {
@@ -61,6 +61,7 @@ function asked(process: Process, kind: Kind, ground: Ground): ProbeResult {
     const stalls = !calm && agedMs >= traits.stallsAfterMs;
     return { kind, ok: true, message: 'counted', busy: 1, counter: stalls ? 7 : Math.round(ground.nowMs) };
   }
+  if (kind === 'inUse') return { kind, ok: true, message: 'counted', busy: Math.floor(agedMs / 4_000) % 3 };
   const { unready } = traits;
   const busy = !calm && kind === 'readiness' && unready !== null && agedMs >= unready.fromMs && agedMs < unready.toMs;
   return busy ? { kind, ok: false, message: '503 loading' } : { kind, ok: true, message: '200 ok' };

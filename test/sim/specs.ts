@@ -9,6 +9,8 @@ export function httpProbe(given: Partial<ProbeSpec>): ProbeSpec {
   return { action, periodMs: 10_000, timeoutMs: 1_000, successThreshold: 1, failureThreshold: 3, ...given };
 }
 
+const IN_USE: PoolSpec['inUse'] = { path: '/metrics', port: null, headers: {}, gauge: 'users', periodMs: 2_000, timeoutMs: 500 };
+
 /** `at` tells the pools of one host apart: their port ranges do not overlap. */
 export function randomSpec(draw: Stream, name: string, at: number): PoolSpec {
   const replicas = pick(draw, [1, 1, 2, 2, 3, 4]);
@@ -52,6 +54,8 @@ export function randomSpec(draw: Stream, name: string, at: number): PoolSpec {
       windowMs: between(draw, 5_000, 60_000),
       resetAfterMs: between(draw, 10_000, 60_000),
     },
+    // By its place and not by a draw, which would move all that follow.
+    inUse: at % 2 === 1 ? IN_USE : null,
     storm: { count: chance(draw, 0.6) ? whole(draw, 2, 6) : null, windowMs: between(draw, 5_000, 30_000) },
     onExit: chance(draw, 0.1) ? { command: ['nvidia-smi'], timeoutMs: 1_000 } : null,
     stop: { timeoutMs: between(draw, 500, 5_000), command: null },

@@ -28,6 +28,7 @@ export const INVARIANTS = {
   liveness: '48 without faults every pool gets to its wanted or an explained end',
   timers: 'a tick at dueMs gets on, and nothing is due that dueMs does not tell',
   storm: 'a storm opens the breaker, recovery does not',
+  inUse: 'who uses an engine is what it last said, to this daemon',
   neighbours: 'one bad replica delays no other',
 } as const;
 

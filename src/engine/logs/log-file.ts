@@ -1,10 +1,10 @@
 /**
- * The log of one replica: `<pool>-<replica>.log`, which IS the engine's stdout and stderr, with its older files and its side index.
+ * The log of one replica: `<pool>-<replica>.log` (`….b.log` for the other side), which IS the engine's stdout and stderr, with its older files and its side index.
  * The daemon spends nothing per byte: it looks at the size once a second and reads only when somebody asks.
  */
 import { closeSync, constants, fchmodSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileStem } from '../identity.ts';
+import { sideStem } from '../identity.ts';
 import { Gate } from './gate.ts';
 import { IndexFile } from './index-file.ts';
 import type { Mark } from './log-index.ts';
@@ -19,7 +19,7 @@ const FILE_MODE = 0o640;
 
 /** Opens or makes the log and ends what an earlier daemon left half done. Throws when the path is not a regular file or cannot be opened. */
 export async function openLog(options: LogOptions): Promise<EngineLog> {
-  const path = join(options.dir, `${fileStem(options)}.log`);
+  const path = join(options.dir, `${sideStem(options)}.log`);
   const { limits, clock, freeze, emitDropped } = options;
   const fd = openForAppend(path);
   const file = new IndexFile(`${path}.index`);
@@ -129,6 +129,11 @@ export class EngineLog {
   }
 
   /** The highest that the index speaks of; 0 when it speaks of none. */
+  /** Whether anything of that generation is in it. */
+  knows(generation: number): boolean {
+    return this.#index.windowOf(generation) !== null;
+  }
+
   get lastGeneration(): number {
     return this.#index.lastGeneration;
   }

@@ -1,6 +1,7 @@
 /** What an engine's log is made of, shared by the files that keep it: the open file, its index, its limits and how bytes may be moved. */
 import type { Clock } from '../../clock.ts';
 import type { PoolSpec } from '../../config/spec.ts';
+import type { Side } from '../engine-state.ts';
 import type { Gate } from './gate.ts';
 import type { IndexFile } from './index-file.ts';
 
@@ -11,6 +12,7 @@ export interface LogOptions {
   readonly dir: string;
   readonly pool: string;
   readonly replica: number;
+  readonly side: Side;
   readonly limits: PoolSpec['logs'];
   readonly clock: Clock;
   /** Asked only on file systems that cannot cut off the head of a file (tmpfs). */

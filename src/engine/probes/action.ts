@@ -1,11 +1,13 @@
 /** Carries out one probe as the spec says it, with the templates filled in. */
 
 import type { Clock } from '../../clock.ts';
-import type { ProbeAction, ProgressProbeSpec } from '../../config/spec.ts';
+import type { InUseSpec, ProbeAction, ProgressProbeSpec } from '../../config/spec.ts';
 import { expand } from '../../config/template.ts';
 import type { User } from '../users.ts';
 import { probeCommand } from './command.ts';
 import { PROBE_BODY_BYTES, probeHttp } from './http.ts';
+import type { InUseOutcome } from './in-use.ts';
+import { probeInUse } from './in-use.ts';
 import type { ProbeOutcome, Target } from './outcome.ts';
 import type { ProgressOutcome } from './progress.ts';
 import { probeProgress } from './progress.ts';
@@ -46,6 +48,13 @@ export async function probeProgressBy(spec: ProgressProbeSpec, context: ProbeCon
   if (target === null) return noPort(spec.port);
   const { clock, signal } = context;
   return probeProgress({ target, ...filledIn(spec, context.values), timeoutMs: spec.timeoutMs, clock, signal }, spec);
+}
+
+export async function probeInUseBy(spec: InUseSpec, context: ProbeContext): Promise<InUseOutcome> {
+  const target = targetOf(spec.port, context);
+  if (target === null) return noPort(spec.port);
+  const { clock, signal } = context;
+  return probeInUse({ target, ...filledIn(spec, context.values), timeoutMs: spec.timeoutMs, clock, signal }, spec.gauge);
 }
 
 /** Null when there is no port, or what the spec says is none once it is filled in. */

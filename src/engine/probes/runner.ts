@@ -1,6 +1,6 @@
 /**
- * The probes of one generation: startup (and readiness) while it starts, then readiness, liveness and progress, each at its own pace and never
- * two of a kind at once. Reports every single result; what a row of them means is decided in `samples-state.ts`.
+ * The probes of one generation: startup (and readiness) while it starts, then readiness, liveness, progress and inUse, each at its own pace and
+ * never two of a kind at once. Reports every single result; what a row of them means is decided in `samples-state.ts`.
  */
 import type { PoolSpec, ProbeAction, ProbeSpec, StartupProbeSpec } from '../../config/spec.ts';
 import type { EngineRef } from '../identity.ts';
@@ -8,7 +8,7 @@ import type { EngineLog } from '../logs/log-file.ts';
 import { waitForLine } from '../logs/wait-for-line.ts';
 import type { ProbeResult } from '../samples-state.ts';
 import type { ProbeContext } from './action.ts';
-import { probeBy, probeProgressBy, targetOf } from './action.ts';
+import { probeBy, probeInUseBy, probeProgressBy, targetOf } from './action.ts';
 import type { Owner } from './listener.ts';
 import type { NotifyInbox } from './notify.ts';
 import type { ProbeOutcome } from './outcome.ts';
@@ -32,6 +32,8 @@ export interface ProbeWatchOptions extends Omit<ProbeContext, 'signal'> {
 export interface ProbeWatch {
   /** Nothing is asked before the first call. */
   setPhase(phase: 'starting' | 'serving'): void;
+  /** Asks the busy gauge now, and goes on at its period from there. */
+  askInUse(): void;
   /** Nothing is reported after it; connections are cut. */
   stop(): void;
 }
@@ -44,6 +46,7 @@ const FIRST_RETRY_MS = 25;
 export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
   const over = new AbortController();
   const context: ProbeContext = { ...options, signal: over.signal };
+  const { inUse } = options.spec;
   const { startup, readiness, liveness, progress } = options.spec.probes;
   const running = new Map<Kind, () => void>();
   let phase: 'starting' | 'serving' | null = null;
@@ -52,10 +55,10 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
   const report = (kind: Kind, outcome: Omit<ProbeResult, 'kind'>): void => {
     if (!over.signal.aborted) options.report({ ref: options.ref, kind, ok: outcome.ok, message: outcome.message, ...figures(outcome) });
   };
-  const begin = (kind: Kind, spec: { readonly periodMs: number } | null, round: () => Promise<number | null>): void => {
-    if (spec === null || running.has(kind)) return;
+  const begin = (kind: Kind, first: { readonly withinMs: number }, round: () => Promise<number | null>): void => {
+    if (running.has(kind)) return;
     // A thousand engines adopted at once must not all be asked in the same moment.
-    const firstDelayMs = phase === 'starting' ? 0 : options.clock.random() * spec.periodMs;
+    const firstDelayMs = phase === 'starting' ? 0 : options.clock.random() * first.withinMs;
     running.set(kind, repeat({ clock: options.clock, firstDelayMs, round }));
   };
   /** For startup probes that are not asked but told. */
@@ -82,30 +85,49 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
   };
   /** While a startup probe is still asking, the engine is not ready whatever its readiness probe would say. */
   const startedUp = (): void => {
-    if (readiness !== null) begin('readiness', readiness, asking('readiness', readiness));
+    if (readiness !== null) begin('readiness', { withinMs: readiness.periodMs }, asking('readiness', readiness));
   };
   const beginStartup = (spec: StartupProbeSpec): void => {
     const { action } = spec;
     if (running.has('startup')) return;
     if (action.by === 'logLine') running.set('startup', awaitLine(action.pattern, over.signal, options, told));
     else if (action.by === 'notify') running.set('startup', awaitNotify(options, told));
-    else begin('startup', spec, asking('startup', { ...spec, action }));
+    else begin('startup', { withinMs: spec.periodMs }, asking('startup', { ...spec, action }));
+  };
+  const serve = (adopted: boolean): void => {
+    running.get('startup')?.();
+    if (liveness !== null) begin('liveness', { withinMs: liveness.periodMs }, asking('liveness', liveness));
+    if (progress !== null) {
+      begin('progress', { withinMs: progress.periodMs }, async () => {
+        report('progress', await probeProgressBy(progress, context));
+        return progress.periodMs;
+      });
+    }
+    // At once where engines come one by one: a drain waits for what it says.
+    askUsers(adopted ? inUse.periodMs : 0);
+  };
+  const askUsers = (withinMs: number): void => {
+    if (inUse === null) return;
+    begin('inUse', { withinMs }, async () => {
+      report('inUse', await probeInUseBy(inUse, context));
+      return inUse.periodMs;
+    });
   };
 
   return {
     setPhase(next) {
       if (over.signal.aborted || phase === next) return;
+      const adopted = phase === null;
       phase = next;
       if (next === 'starting' && startup !== null) beginStartup(startup);
       else startedUp();
-      if (next === 'starting') return;
-      running.get('startup')?.();
-      if (liveness !== null) begin('liveness', liveness, asking('liveness', liveness));
-      if (progress === null) return;
-      begin('progress', progress, async () => {
-        report('progress', await probeProgressBy(progress, context));
-        return progress.periodMs;
-      });
+      if (next === 'serving') serve(adopted);
+    },
+    askInUse() {
+      if (over.signal.aborted || phase !== 'serving') return;
+      running.get('inUse')?.();
+      running.delete('inUse');
+      askUsers(0);
     },
     stop() {
       over.abort();
@@ -153,5 +175,5 @@ function awaitNotify(options: ProbeWatchOptions, report: ReportOne): () => void 
 
 function figures(outcome: Omit<ProbeResult, 'kind'>): { busy?: number; counter?: number } {
   const { busy, counter } = outcome;
-  return busy === undefined || counter === undefined ? {} : { busy, counter };
+  return { ...(busy === undefined ? {} : { busy }), ...(counter === undefined ? {} : { counter }) };
 }

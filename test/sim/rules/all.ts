@@ -5,6 +5,7 @@ import { AnnouncedRule } from './announced.ts';
 import { BackoffRule } from './backoff.ts';
 import { BreakerRule } from './breakers.ts';
 import { CounterRule } from './counters.ts';
+import { InUseRule } from './in-use.ts';
 import { PlaceRule } from './places.ts';
 import { ProbingRule } from './probing.ts';
 import { ProcessRule } from './processes.ts';
@@ -23,6 +24,7 @@ export function allRules(world: World): readonly Rule[] {
     new RestartRule(),
     new BackoffRule(),
     new ThresholdRule(),
+    new InUseRule(),
     new PlaceRule(world),
     new ProbingRule(world),
     new AnnouncedRule(),

@@ -60,7 +60,7 @@ export class ThresholdRule implements Rule {
       seen.stalls = stands ? seen.stalls + 1 : 0;
       if (!stands) seen.firstStallMs = step.nowMs;
       seen.counter = event.result.counter ?? null;
-    } else {
+    } else if (kind !== 'inUse') {
       seen.ok[kind] = ok ? seen.ok[kind] + 1 : 0;
       seen.bad[kind] = ok ? 0 : seen.bad[kind] + 1;
     }
