@@ -20,11 +20,15 @@ import { greet } from './greeting.ts';
 import { lockDaemon } from './lock.ts';
 import type { Log } from './log.ts';
 import { createLog, logEvents } from './log.ts';
+import { Leases } from './lease/leases.ts';
+import { pastLeases } from './lease/past-leases.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Paths } from './paths.ts';
+import { Commits } from './pool/commits.ts';
 import { Pools } from './pool/pools.ts';
 import { restorePools } from './pool/restore.ts';
+import { SHUTDOWN_DEADLINE_MS } from './pool/settle-state.ts';
 import { openStartGate } from './pool/start-gate.ts';
 import type { EngineStatus } from './pool/status.ts';
 import { openStore } from './store/sqlite.ts';
@@ -89,11 +93,15 @@ async function superviseUntilTold(ground: Ground): Promise<number> {
   bus.publish({ type: 'daemon.started', pool: null, facts: { version: VERSION, pid: process.pid, epoch: store.epoch } });
   await warnOfNotify(ground, room);
   let externals: Externals | null = null;
-  pools = await takeUp(ground, { room, external: (pool) => externals?.of(pool) ?? [], told: (ending) => told.resolve(ending) });
+  const leases = new Leases(clock);
+  const forgetLeases = bus.subscribe((event) => leases.heard(event));
+  pools = await takeUp(ground, { room, leases, external: (pool) => externals?.of(pool) ?? [], told: (ending) => told.resolve(ending) });
   externals = await announced(ground, pools);
+  pools.opening();
   const serving = await serve({
     listen: config.daemon.listen,
     socketPath: paths.apiSocket,
+    leaseSocketPath: paths.leaseSocket,
     context: { host: pools, clock, events: bus, metricsText: () => metrics.text() },
     log,
     observeRequest: (route, status, seconds) => metrics.observeRequest({ route, status, durationMs: seconds * 1000 }),
@@ -108,6 +116,7 @@ async function superviseUntilTold(ground: Ground): Promise<number> {
   await serving.close(CLOSE_GRACE_MS);
   await room.close();
   metrics.close();
+  forgetLeases();
   forgetSignals();
   return left.length > 0 ? 1 : 0;
 }
@@ -131,6 +140,7 @@ function openRoom({ paths, clock, config, log, store, bus }: Ground, probeFailed
 
 interface TakeUp {
   readonly room: PoolRoom;
+  readonly leases: Leases;
   readonly external: (pool: string) => readonly EngineStatus[];
   readonly told: (ending: Ending) => void;
 }
@@ -138,13 +148,20 @@ interface TakeUp {
 /** What ran on without a daemon is taken in, what is wanted and missing is started. */
 async function takeUp(ground: Ground, parts: TakeUp): Promise<Pools> {
   const { clock, config, log, store, bus, fault } = ground;
-  const { room, external, told } = parts;
+  const { room, leases, external, told } = parts;
   const gate = openStartGate(config.daemon.starts.perDevice);
   const publish = bus.publish.bind(bus);
+  const stored = store.load();
+  const commits = new Commits(store, fault);
   const restored = await restorePools(
-    { clock, store, room, gate, publish, fault, bootId: bootId() },
-    { stored: store.load(), specs: config.pools, damaged: store.damage !== null },
+    { clock, store, commits, room, gate, leases: leases.desk, publish, fault, bootId: bootId() },
+    { stored, specs: config.pools, damaged: store.damage !== null },
   );
+  leases.serves(restored.pools, pastLeases(stored, clock.wallMs()));
+  for (const { pool, id, holder } of restored.lost) {
+    const message = id === null ? 'its row in the database was damaged' : 'what it was on is not known any more';
+    publish({ type: 'lease.lost', pool, facts: { lease: id, holder, how: 'lost', message } });
+  }
   if (restored.unknown.length > 0) {
     const engines = restored.unknown.map(engineId);
     log.error({ engines }, 'these engines of ours run on and belong to no pool of the configuration: stop them by hand');
@@ -156,6 +173,7 @@ async function takeUp(ground: Ground, parts: TakeUp): Promise<Pools> {
     store,
     room,
     pools: restored.pools,
+    leases,
     subscribe: bus.subscribe.bind(bus),
     publish,
     external,
@@ -186,8 +204,8 @@ async function warnOfNotify({ config, log }: Ground, room: PoolRoom): Promise<vo
 async function endEngines({ config, log, bus }: Ground, pools: Pools, { engines, by }: Ending): Promise<readonly string[]> {
   bus.publish({ type: 'daemon.stopping', pool: null, by, facts: { engines } });
   if (engines === 'keep') return [];
-  const timeouts = config.pools.map((pool) => pool.stop.timeoutMs);
-  const left = await pools.stopAll(Math.max(0, ...timeouts) + STOP_GRACE_MS);
+  const longest = config.pools.map((pool) => pool.stop.timeoutMs + Math.min(SHUTDOWN_DEADLINE_MS, pool.drain.deadlineMs));
+  const left = await pools.stopAll(Math.max(0, ...longest) + STOP_GRACE_MS);
   if (left.length > 0) log.error({ engines: left }, `cannot stop ${left.join(', ')}: left behind, the next daemon finds them`);
   return left;
 }

@@ -26,6 +26,8 @@ const EFFECTS = [
   'kill',
   'awaitGone',
   'onExit',
+  'askInUse',
+  'answer',
 ] as const satisfies readonly Effect['do'][];
 
 /** Places between effects, each named for what has just happened. */

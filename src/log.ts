@@ -33,8 +33,12 @@ export function createLog({ level, pretty = process.stdout.isTTY }: LogOptions):
 }
 
 /** Writes a line for each event from now on; returns what ends it. */
-export function logEvents(bus: Pick<Bus, 'subscribe'>, log: Pick<Log, Level>): () => void {
-  return bus.subscribe((event) => log[levelOf(event)](fieldsOf(event), messageOf(event)));
+export function logEvents(bus: Pick<Bus, 'subscribe'>, log: Pick<Log, Level | 'isLevelEnabled'>): () => void {
+  return bus.subscribe((event) => {
+    const level = levelOf(event);
+    // Leases come by the thousand: what is not written is not put together either.
+    if (log.isLevelEnabled(level)) log[level](fieldsOf(event), messageOf(event));
+  });
 }
 
 /** Everything else is `info`. */
@@ -47,6 +51,21 @@ const LEVELS: Partial<Readonly<Record<EventType, Level>>> = {
   'breaker.opened': 'error',
   'restart.limited': 'warn',
   'restart.storm': 'fatal',
+  'lease.granted': 'debug',
+  'lease.renewed': 'debug',
+  'lease.released': 'debug',
+  'lease.expired': 'warn',
+  'lease.forced': 'warn',
+  'lease.engine_lost': 'warn',
+  'lease.lost': 'error',
+  'ticket.queued': 'debug',
+  'ticket.promoted': 'debug',
+  'ticket.left': 'debug',
+  'ticket.expired': 'debug',
+  'ticket.refused': 'debug',
+  'drain.progress': 'debug',
+  'drain.forced': 'warn',
+  'reload.rolled_back': 'error',
   'config.rejected': 'error',
   'log.dropped': 'warn',
 };
@@ -64,6 +83,8 @@ const NAMES: Readonly<Record<string, string>> = {
 
 function levelOf({ type, facts }: Event): Level {
   if (type === 'engine.exited') return facts.failure === true ? 'warn' : 'info';
+  // A drain that somebody is in the way of will cut him off if he stays.
+  if (type === 'drain.started') return Number(facts.leases) > 0 ? 'warn' : 'info';
   return LEVELS[type] ?? 'info';
 }
 

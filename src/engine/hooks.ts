@@ -20,7 +20,7 @@ export interface Hook {
 
 /** What it printed; where it failed, that too. Never throws for what the command does. */
 export async function runHook(host: PlanHost, { spec, ref, instance, hook }: Hook): Promise<string> {
-  const plan = await planEngine(host, { spec, ref, instance, port: null, device: spec.engine.devices?.[ref.replica] ?? null });
+  const plan = await planEngine(host, { spec, ref, side: 'a', instance, port: null, device: spec.engine.devices?.[ref.replica] ?? null });
   if (plan.is === 'failed') return plan.message;
   const { env, cwd, user, values } = plan;
   const order = { argv: expandAll(hook.command, values), env, cwd, user, timeoutMs: hook.timeoutMs, outputBytes: OUTPUT_BYTES };

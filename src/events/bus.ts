@@ -1,6 +1,6 @@
 /** Numbers what happened and tells everybody, in order; keeps the last of it for those who come back. */
 import type { Clock } from '../clock.ts';
-import type { Event, Happening } from './event.ts';
+import type { Event, EventType, Happening } from './event.ts';
 
 /** `reset`: the cursor is of another epoch, no longer kept or not one of ours, so what came behind it is not known; `events` is empty then. */
 export interface Replay {
@@ -11,8 +11,13 @@ export interface Replay {
 }
 
 export interface Bus {
-  /** To be called once what happened is stored, in commit order. An event that a listener publishes is told after the one it heard. */
-  publish(happening: Happening): Event;
+  /**
+   * To be called once what happened is stored, in commit order. An event that a listener publishes is told after the one it heard. Null for one
+   * of a type that is off unless somebody wants it: it gets no number.
+   */
+  publish(happening: Happening): Event | null;
+  /** From now on events of this type are told, which is off by default, until the answer is called. */
+  want(type: EventType): () => void;
   /** What is kept of what came behind `cursor`, oldest first; null = all that is kept. */
   since(cursor: string | null): Replay;
   /** Calls `heard` for each event from now on, in order; one that throws harms nobody else. Returns what ends it. */
@@ -31,11 +36,15 @@ export interface BusOptions {
 
 export const KEPT_EVENTS = 10_000;
 
+/** Too many to be kept for nobody. contract.md, "Events". */
+const OFF: ReadonlySet<EventType> = new Set(['lease.renewed']);
+
 export function createBus({ epoch, clock, size = KEPT_EVENTS, failed = () => {} }: BusOptions): Bus {
   /** A ring: the event with number `seq` stands at `seq % size`. */
   const ring: Event[] = [];
   const listeners = new Set<(event: Event) => void>();
   const untold: Event[] = [];
+  const wanted = new Map<EventType, number>();
   let last = 0;
   let telling = false;
 
@@ -53,6 +62,7 @@ export function createBus({ epoch, clock, size = KEPT_EVENTS, failed = () => {} 
 
   return {
     publish(happening) {
+      if (OFF.has(happening.type) && !wanted.has(happening.type)) return null;
       last += 1;
       const event: Event = { ...happening, cursor: `${epoch}:${last}`, at: new Date(clock.wallMs()).toISOString() };
       ring[last % size] = event;
@@ -63,6 +73,14 @@ export function createBus({ epoch, clock, size = KEPT_EVENTS, failed = () => {} 
       for (let next = untold.shift(); next !== undefined; next = untold.shift()) told(next);
       telling = false;
       return event;
+    },
+    want(type) {
+      wanted.set(type, (wanted.get(type) ?? 0) + 1);
+      return () => {
+        const left = (wanted.get(type) ?? 1) - 1;
+        if (left === 0) wanted.delete(type);
+        else wanted.set(type, left);
+      };
     },
     since(cursor) {
       const newest = `${epoch}:${last}`;

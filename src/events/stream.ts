@@ -3,10 +3,12 @@
  * the bus has let go of what it had still to read. So it costs nothing to be slow, and nobody else waits.
  */
 import type { Bus } from './bus.ts';
-import type { Event } from './event.ts';
+import type { Event, EventType } from './event.ts';
 
 export interface FollowOptions {
-  readonly bus: Pick<Bus, 'since' | 'subscribe'>;
+  readonly bus: Pick<Bus, 'since' | 'subscribe' | 'want'>;
+  /** Types that are off by default and are asked for by name. */
+  readonly wants?: readonly EventType[];
   /** Behind a cursor; null: from now on when following, else all that is kept. */
   readonly from: string | null;
   readonly follow: boolean;
@@ -23,10 +25,11 @@ const BATCH_CHARACTERS = 64 << 10;
  * Messages in pieces of about 64 KiB, the next one made when the last was taken. Ends with `follow: false` behind what is kept, on abort, and
  * with a message `lagged` when the follower is further behind than the bus keeps: it comes back with its `Last-Event-ID` and gets a `reset`.
  */
-export async function* followEvents({ bus, from, follow, wanted, snapshot, signal }: FollowOptions): AsyncGenerator<string> {
+export async function* followEvents({ bus, wants = [], from, follow, wanted, snapshot, signal }: FollowOptions): AsyncGenerator<string> {
   let wake: () => void = () => {};
   const heard = (): void => wake();
   const end = bus.subscribe(heard);
+  const ends = wants.map((type) => bus.want(type));
   signal.addEventListener('abort', heard, { once: true });
   try {
     let cursor = from;
@@ -58,6 +61,7 @@ export async function* followEvents({ bus, from, follow, wanted, snapshot, signa
     }
   } finally {
     signal.removeEventListener('abort', heard);
+    for (const unwanted of ends) unwanted();
     end();
   }
 }

@@ -2,9 +2,10 @@
  * What is remembered of leases and tickets that are over, so that whoever asks late gets an answer: for ten minutes, and at most so many.
  * Keys of acquires are remembered as long as what they were answered with, and the same ten minutes past its end.
  */
+import type { Stored } from '../store/store.ts';
 import type { EndedLease, EndedTicket } from './lease-events.ts';
 
-export const REMEMBERED_MS = 600_000;
+const REMEMBERED_MS = 600_000;
 const REMEMBERED_MAX = 20_000;
 
 export interface PastLease extends EndedLease {
@@ -32,4 +33,9 @@ export class Remembered<Value> {
   get(key: string): Value | null {
     return this.#entries.get(key)?.value ?? null;
   }
+}
+
+/** Those that a former daemon has stored and that are young enough, oldest first. */
+export function pastLeases(stored: Pick<Stored, 'ended'>, wallMs: number): PastLease[] {
+  return stored.ended.filter(({ endedAtMs }) => endedAtMs > wallMs - REMEMBERED_MS).map(({ body }) => JSON.parse(body) as PastLease);
 }

@@ -91,8 +91,8 @@ export function replicaOf(engine: string): string {
   return engine.slice(engine.lastIndexOf('/') + 1);
 }
 
-function reads({ event, when, per }: Feed, happened: Event): boolean {
-  if (event !== happened.type || (per === 'engine' && happened.engine === undefined)) return false;
+function reads({ event, also, when, per }: Feed, happened: Event): boolean {
+  if ((event !== happened.type && !also.includes(happened.type)) || (per === 'engine' && happened.engine === undefined)) return false;
   return when === null || happened.facts[when.fact] === when.is;
 }
 

@@ -15,6 +15,8 @@ const POOL_GAUGES = {
   pool_slots: { help: 'Lease slots of ready engines', more: ['state'] },
   pool_active_leases: { help: 'Leases held', more: [] },
   pool_queue_depth: { help: 'Tickets waiting', more: [] },
+  lease_oldest_seconds: { help: 'How long the lease that is held longest has been; 0 when none is', more: [] },
+  queue_oldest_seconds: { help: 'How long the ticket that waits longest has; 0 when none does', more: [] },
   engine_up: { help: '1 while the engine is ready', more: ['replica'] },
   engine_starting_seconds: { help: 'How long the present start has been going on; 0 when there is none', more: ['replica'] },
   engine_stuck: { help: '1 while the engine was killed and is still there, or cannot be proved to be ours', more: ['replica'] },
@@ -49,6 +51,8 @@ function poolSampled(status: PoolStatus, put: Put): void {
   put('pool_wanted_engines', { pool }, status.wanted);
   put('pool_active_leases', { pool }, status.activeLeases);
   put('pool_queue_depth', { pool }, status.queueDepth);
+  put('lease_oldest_seconds', { pool }, (status.oldestLeaseMs ?? 0) / 1_000);
+  put('queue_oldest_seconds', { pool }, (status.oldestWaitMs ?? 0) / 1_000);
   put('pool_slots', { pool, state: 'total' }, status.slotsTotal);
   put('pool_slots', { pool, state: 'free' }, status.slotsFree);
   for (const state of ENGINE_STATES) put('pool_engines', { pool, state }, engines.filter((engine) => engine.state === state).length);

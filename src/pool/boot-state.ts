@@ -1,6 +1,6 @@
 /** What a start of the daemon finds: the file's word, engines that went on without it, and a boot that ended them. product.md, "Outliving the daemon". */
 import type { PoolSpec } from '../config/spec.ts';
-import type { EngineState, Exit } from '../engine/engine-state.ts';
+import type { EngineState, Exit, Side } from '../engine/engine-state.ts';
 import { isLive, livePhase } from '../engine/engine-state.ts';
 import type { Identity } from '../engine/identity.ts';
 import { afterAbsence } from '../engine/samples-state.ts';
@@ -16,7 +16,7 @@ import { isAutomaticRestart } from './restarts-state.ts';
 import type { About } from './starts-state.ts';
 import { newRun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
-import { currentSpec, emit, engineAt, put, putRun, refOf, specOf } from './turn.ts';
+import { currentSpec, emit, engineAt, generationIn, put, putRun, refOf, specOf } from './turn.ts';
 
 /** The file's spec acts at the next start of each engine; a pool that is gone from the file runs on as it was. */
 export function configured(turn: Turn, spec: PoolSpec | null, specId: string): void {
@@ -117,6 +117,7 @@ export function adopted(turn: Turn, engine: EngineState, identity: Identity): vo
       put(turn, { ...engine, phase: { ...live, run } });
       if (engine.role === 'serving') turn.effects.push({ do: 'writeHandoff', ref });
       turn.effects.push({ do: 'probe', ref, phase: 'serving' });
+      inUseForgotten(turn, engine);
       return;
     case 'stopping':
       endingAgain(turn, put(turn, { ...engine, phase: { ...live, run } }), 'terminate');
@@ -136,17 +137,23 @@ export function adopted(turn: Turn, engine: EngineState, identity: Identity): vo
   }
 }
 
+/** What the last daemon heard of its users says nothing about now. */
+function inUseForgotten(turn: Turn, { replica, generation }: EngineState): void {
+  const engine = generationIn(turn.state, { replica, generation });
+  if (engine?.closing != null) put(turn, { ...engine, closing: { ...engine.closing, inUse: null } });
+}
+
 /** It lives and nothing was known of it: the store was lost. What it was started by is not known either, so the file's spec has to do. */
 export function recovered(
   turn: Turn,
   about: About,
-  found: { readonly identity: Identity; readonly port: number | null; readonly device: string | null },
+  found: { readonly identity: Identity; readonly port: number | null; readonly device: string | null; readonly side: Side },
 ): void {
   const engine = engineAt(turn, about.replica);
   if (isLive(engine) || engine.generation > about.generation) return;
-  const { identity, port, device } = found;
+  const { identity, port, device, side } = found;
   const run = { ...newRun(turn, turn.state.specId, 'first'), identity, port, device, adoptedMs: turn.env.nowMs, spawnedMs: turn.env.nowMs };
-  const known = put(turn, { ...engine, generation: about.generation, issued: about.generation, port, phase: { is: 'starting', step: 'probing', run } });
+  const known = put(turn, { ...engine, side, generation: about.generation, issued: about.generation, port, phase: { is: 'starting', step: 'probing', run } });
   emit(turn, 'engine.starting', { cause: 'first', reason: 'recovered', engineVersion: currentSpec(turn.state).engine.version }, known);
   turn.effects.push({ do: 'probe', ref: refOf(turn, known), phase: 'starting' });
 }

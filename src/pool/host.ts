@@ -45,8 +45,8 @@ export interface ReloadCommand {
 export interface ReloadPlan {
   readonly pool: string;
   readonly strategy: Exclude<ReloadStrategy, 'auto'>;
-  /** `unchanged`: same spec and same executable; `recorded`: nothing runs, the spec is kept for the next start. */
-  readonly would: 'reload' | 'unchanged' | 'recorded' | 'restart_failed';
+  /** `unchanged`: same spec and same executable; `recorded`: nothing runs, the spec is kept for the next start; `revive`: nothing is ready, one engine is tried past the breakers. */
+  readonly would: 'reload' | 'unchanged' | 'recorded' | 'revive';
   /** What differs, one line each. */
   readonly changes: readonly string[];
   readonly maxSurge: number;
@@ -97,10 +97,10 @@ export interface Host {
   /** Throws PooldError `pool_not_found`. */
   pool(name: string): PoolStatus;
   pools(): readonly PoolStatus[];
-  /** Begins it and answers at once. Throws PooldError: `pool_not_found`, `engine_not_found`, `breaker_open`, `conflict`, `invalid_request`, `shutting_down`, `storage_full`. */
-  act(pool: string, command: PoolCommand, actor: Actor): Operation;
+  /** Begins it and answers when that is stored. Throws PooldError: `pool_not_found`, `engine_not_found`, `breaker_open`, `conflict`, `invalid_request`, `shutting_down`, `storage_full`. */
+  act(pool: string, command: PoolCommand, actor: Actor): Promise<Operation>;
   /** What `act` would do with it; changes nothing. Throws PooldError as `act`. */
-  planReload(pool: string, command: ReloadCommand): ReloadPlan;
+  planReload(pool: string, command: ReloadCommand): Promise<ReloadPlan>;
   readonly leases: LeaseHost;
   operations(pool: string | null): readonly Operation[];
   /** Throws PooldError `operation_not_found`. */

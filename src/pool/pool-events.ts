@@ -1,6 +1,6 @@
 /** What can happen to a pool: everything its mailbox takes. Types only. Each answer carries the generation it is about. */
 import type { PoolSpec } from '../config/spec.ts';
-import type { Executable, Exit, Stamp } from '../engine/engine-state.ts';
+import type { Executable, Exit, Side, Stamp } from '../engine/engine-state.ts';
 import type { Identity } from '../engine/identity.ts';
 import type { LeaseEvent } from '../lease/lease-events.ts';
 import type { ProbeResult } from '../engine/samples-state.ts';
@@ -63,7 +63,7 @@ export type PoolEvent =
   /** After a start of the daemon: the intent was stored, and there never was a process. */
   | (About & { readonly type: 'neverStarted' })
   /** After a start of the daemon that had lost its store: it lives, is provably ours, and was not known. It is taken to run by the file's spec. */
-  | (About & { readonly type: 'recovered'; readonly identity: Identity; readonly port: number | null; readonly device: string | null })
+  | (About & { readonly type: 'recovered'; readonly identity: Identity; readonly port: number | null; readonly device: string | null; readonly side: Side })
   /** After a damaged store: a number below which none is given out again. */
   | (About & { readonly type: 'counted' })
   /** Something lives under its name that cannot be proved to be ours. */

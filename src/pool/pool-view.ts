@@ -3,7 +3,7 @@ import type { EngineState, Stamp } from '../engine/engine-state.ts';
 import { isLive, livePhase, newEngine } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import { engineUrl } from '../engine/url.ts';
-import { takenOf } from '../lease/lease-state.ts';
+import { leasesIn, takenOf } from '../lease/lease-state.ts';
 import { activeLeases, slotsOf, takesLeases } from '../lease/seats-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { closedBreaker } from '../policy/breaker.ts';
@@ -14,7 +14,7 @@ import type { PoolState, SetValue } from './pool-state.ts';
 import { poolReason } from './reason-view.ts';
 import { poolStateName } from './standing-state.ts';
 import type { BreakerStatus, EngineStatus, Override, PoolStateName, PoolStatus } from './status.ts';
-import { currentSpec, engineIn, specOf, stamp, stampOf } from './turn.ts';
+import { allEngines, currentSpec, specOf, stamp, stampOf } from './turn.ts';
 import { isMember, isWanted, poolIsWanted, replicasOf, wantedReplicas } from './wanted-state.ts';
 
 /** What the pure state does not know: both clocks, and what the host found. */
@@ -46,6 +46,14 @@ export function poolStatus(state: PoolState, seen: Seen): PoolStatus {
     slotsTotal: spec.slots * state.replicas.count,
     slotsFree: serving.reduce((sum, engine) => sum + Math.max(0, slotsOf(state, engine) - takenOf(engine.seats)), 0),
     queueDepth: state.tickets.length,
+    oldestLeaseMs: oldestMs(
+      allEngines(state).flatMap(({ seats }) => leasesIn(seats).map(({ grantedMs }) => grantedMs)),
+      seen.nowMs,
+    ),
+    oldestWaitMs: oldestMs(
+      state.tickets.map(({ queuedMs }) => queuedMs),
+      seen.nowMs,
+    ),
     replicas: state.replicas.count,
     wanted: wantedReplicas(state).length,
     engineVersion: spec.engine.version,
@@ -141,6 +149,10 @@ function overridesOf(state: PoolState): Override[] {
     ...(version === null ? [] : [{ key: 'engine.version' as const, ...valuesOf(version), ...whose(version) }]),
     ...Object.entries(vars).map(([name, set]) => ({ key: `engine.vars.${name}` as const, ...valuesOf(set), ...whose(set) })),
   ];
+}
+
+function oldestMs(sinceMs: readonly number[], nowMs: number): number | null {
+  return sinceMs.length === 0 ? null : Math.max(0, Math.round(nowMs - Math.min(...sinceMs)));
 }
 
 function valuesOf({ value, fileValue }: SetValue): Pick<Override, 'value' | 'fileValue'> {

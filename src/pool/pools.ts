@@ -7,20 +7,30 @@ import { PooldError } from '../errors.ts';
 import type { Event, Happening } from '../events/event.ts';
 import type { Store } from '../store/store.ts';
 import { gatesAt } from './gates-state.ts';
-import type { Actor, HistoryEntry, Host, LogLine, LogQuery, PoolCommand } from './host.ts';
+import type { Stamp } from '../engine/engine-state.ts';
+import type { Leases } from '../lease/leases.ts';
+import { plannedReload } from '../rollout/planned-reload.ts';
+import { reloadedSpec } from '../rollout/plan-state.ts';
+import type { Actor, HistoryEntry, Host, LogLine, LogQuery, PoolCommand, ReloadCommand, ReloadPlan } from './host.ts';
 import { operationShown } from './operation-state.ts';
 import type { Pool } from './pool.ts';
+import type { ReloadTarget } from './pool-events.ts';
 import type { PoolState } from './pool-state.ts';
 import type { Seen } from './pool-view.ts';
 import { poolStatus } from './pool-view.ts';
 import { explanations } from './reason-view.ts';
-import { refusal } from './refusal-state.ts';
+import { refusal, replicasText } from './refusal-state.ts';
+import { specIdOf } from './restore.ts';
 import type { Room } from './room.ts';
-import type { EngineStatus, Explanation, Operation, PoolStatus } from './status.ts';
-import { currentSpec } from './turn.ts';
+import type { EngineStatus, Explanation, Operation, OperationKind, PoolStatus } from './status.ts';
+import { allEngines, currentSpec, engineIn } from './turn.ts';
+import { isMember } from './wanted-state.ts';
 
 /** How often every engine's identity is looked at although its end is also told by event. product.md, "Supervision". */
 const CHECK_PERIOD_MS = 5_000;
+
+/** What takes its time, and can be taken back meanwhile. */
+const CANCELLABLE: ReadonlySet<OperationKind> = new Set(['restart', 'reload', 'drain']);
 
 export interface PoolsParts {
   readonly version: string;
@@ -28,6 +38,7 @@ export interface PoolsParts {
   readonly store: Store;
   readonly room: Room;
   readonly pools: readonly Pool[];
+  readonly leases: Leases;
   /** Calls `told` with each event from now on until the answer is called. */
   readonly subscribe: (told: (event: Event) => void) => () => void;
   readonly publish: (happening: Happening) => void;
@@ -39,6 +50,7 @@ export interface PoolsParts {
 
 export class Pools implements Host {
   readonly version: string;
+  readonly leases: Leases;
   readonly #parts: PoolsParts;
   readonly #pools: Map<string, Pool>;
   #listening = false;
@@ -46,6 +58,7 @@ export class Pools implements Host {
 
   constructor(parts: PoolsParts) {
     this.version = parts.version;
+    this.leases = parts.leases;
     this.#parts = parts;
     this.#pools = new Map(parts.pools.map((pool) => [pool.state.name, pool]));
     this.#checkSoon();
@@ -54,6 +67,11 @@ export class Pools implements Host {
   /** Everything is adopted and the listeners are open. */
   listening(): void {
     this.#listening = true;
+  }
+
+  /** Right before the doors open: from now on leases can be renewed, and so they can expire. */
+  opening(): void {
+    for (const pool of this.#pools.values()) pool.post({ type: 'opened' });
   }
 
   pool(name: string): PoolStatus {
@@ -70,23 +88,35 @@ export class Pools implements Host {
     return pool === undefined ? null : currentSpec(pool.state);
   }
 
-  act(name: string, command: PoolCommand, actor: Actor): Operation {
+  async act(name: string, command: PoolCommand, actor: Actor): Promise<Operation> {
     const pool = this.#of(name);
-    const refused = refusal(pool.state, command, this.#parts.clock.nowMs());
-    if (refused !== null) throw refused;
+    this.#refuse(pool, command);
     const operationId = `op-${randomBytes(6).toString('hex')}`;
-    pool.post({ type: 'command', command, operationId, stamp: this.#stamp(actor) });
+    const stamp = this.#stamp(actor);
+    if (command.do === 'reload') {
+      const target = await this.#target(pool, command, stamp);
+      // The look at the executable took a moment: whatever happened in it counts.
+      this.#refuse(pool, command);
+      pool.post({ type: 'command', command, operationId, stamp, target });
+    } else pool.post({ type: 'command', command, operationId, stamp });
     return this.operation(operationId);
+  }
+
+  async planReload(name: string, command: ReloadCommand): Promise<ReloadPlan> {
+    const pool = this.#of(name);
+    this.#refuse(pool, command);
+    const target = await this.#target(pool, command, { by: '', atMs: 0, reason: null });
+    return plannedReload(pool.state, command, { target, nowMs: this.#parts.clock.nowMs() });
   }
 
   operations(name: string | null): Operation[] {
     const pools = name === null ? [...this.#pools.values()] : [this.#of(name)];
-    return [...pools.flatMap(({ state }) => activeOf(state)), ...this.#parts.store.operations(name)];
+    return [...pools.flatMap(({ state }) => this.#activeOf(state)), ...this.#parts.store.operations(name)];
   }
 
   operation(id: string): Operation {
     for (const { state } of this.#pools.values()) {
-      const active = activeOf(state).find((operation) => operation.id === id);
+      const active = this.#activeOf(state).find((operation) => operation.id === id);
       if (active !== undefined) return active;
     }
     const ended = this.#parts.store.operation(id);
@@ -115,7 +145,7 @@ export class Pools implements Host {
   cancel(id: string, actor: Actor): Operation {
     const { kind, pool, endedAt } = this.operation(id);
     if (endedAt !== null) throw new PooldError('conflict', `cannot cancel ${id}: it is over`, { pool });
-    if (kind !== 'restart')
+    if (!CANCELLABLE.has(kind))
       throw new PooldError('conflict', `cannot cancel ${id}: a ${kind} is done when it is asked; ask for the contrary`, { pool });
     this.#of(pool).post({ type: 'cancel', operationId: id, stamp: this.#stamp(actor) });
     return this.operation(id);
@@ -137,7 +167,8 @@ export class Pools implements Host {
   logs(name: string, replica: number, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> {
     const { state } = this.#of(name);
     this.#known(state, replica);
-    return this.#parts.room.logs({ pool: name, replica, spec: currentSpec(state) }, query, signal);
+    const side = engineIn(state, replica)?.side ?? 'a';
+    return this.#parts.room.logs({ pool: name, replica, side, spec: currentSpec(state) }, query, signal);
   }
 
   notReady(names: readonly string[]): string | null {
@@ -156,7 +187,7 @@ export class Pools implements Host {
   async stopAll(waitMs: number): Promise<string[]> {
     const { clock, subscribe } = this.#parts;
     const left = (): string[] =>
-      [...this.#pools.values()].flatMap(({ state }) => state.engines.filter(isLive).map((engine) => `${state.name}/${engine.replica}`));
+      [...this.#pools.values()].flatMap(({ state }) => allEngines(state).filter(isLive).map((engine) => `${state.name}/${engine.replica}`));
     await new Promise<void>((resolve) => {
       const timer = clock.after(waitMs, () => finish());
       const unsubscribe = subscribe(() => {
@@ -188,12 +219,30 @@ export class Pools implements Host {
   }
 
   #known(state: PoolState, replica: number): void {
-    if (state.engines.some((engine) => engine.replica === replica) || replica < state.replicas.count) return;
+    if (state.engines.some((engine) => engine.replica === replica) || isMember(state, replica)) return;
     throw new PooldError(
       'engine_not_found',
-      `cannot find ${state.name}/${replica}: the pool has ${state.replicas.count} replicas, counted from 0`,
+      `cannot find ${state.name}/${replica}: the pool has ${replicasText(state)}`,
       { pool: state.name },
     );
+  }
+
+  #refuse({ state }: Pool, command: PoolCommand): void {
+    const refused = refusal(state, command, this.#parts.clock.nowMs());
+    if (refused !== null) throw refused;
+  }
+
+  /** Where a reload goes: the spec that its words make of the present one, and the executable as a start would find it now. */
+  async #target({ state }: Pool, command: ReloadCommand, stamp: Stamp): Promise<ReloadTarget> {
+    const { spec, sets } = reloadedSpec(state, command, stamp);
+    const ref = { pool: state.name, replica: 0, generation: 0 };
+    const executable = await this.#parts.room.executable({ ref, side: 'a', spec, port: null, device: null });
+    return { spec, specId: specIdOf(spec), sets, executable };
+  }
+
+  #activeOf(state: PoolState): Operation[] {
+    const { clock } = this.#parts;
+    return state.operations.map((operation) => operationShown(state, operation, { verdict: null, nowMs: clock.nowMs(), wallMs: clock.wallMs() }));
   }
 
   #seen(name: string): Seen {
@@ -201,7 +250,7 @@ export class Pools implements Host {
     return { nowMs: clock.nowMs(), wallMs: clock.wallMs(), containment: room.containment, external: external(name) };
   }
 
-  #stamp(actor: Actor): { by: string; atMs: number; reason: string | null } {
+  #stamp(actor: Actor): Stamp {
     return { by: actor.claimed ? `${actor.by} (claimed)` : actor.by, atMs: this.#parts.clock.wallMs(), reason: actor.reason };
   }
 
@@ -213,14 +262,10 @@ export class Pools implements Host {
   }
 
   #checkPool({ state }: Pool): void {
-    for (const engine of state.engines) {
+    for (const engine of allEngines(state)) {
       const run = livePhase(engine)?.run;
       if (run === undefined || run.identity === null || run.exit !== null) continue;
       this.#parts.room.check({ pool: state.name, replica: engine.replica, generation: engine.generation });
     }
   }
-}
-
-function activeOf(state: PoolState): Operation[] {
-  return state.operations.map((operation) => operationShown(state.name, operation, null));
 }

@@ -4,6 +4,8 @@ import type { PoolSpec } from '../config/spec.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import type { EngineRef, Identity } from '../engine/identity.ts';
 import { failpoint } from '../failpoint.ts';
+import type { Lease } from '../lease/lease-state.ts';
+import { setsKept, withSets } from '../rollout/plan-state.ts';
 import type { Stored } from '../store/store.ts';
 import { livingOf, orderOf } from './effect-runner.ts';
 import type { PoolParts } from './pool.ts';
@@ -11,8 +13,9 @@ import { Pool } from './pool.ts';
 import type { PoolState } from './pool-state.ts';
 import { newPool, restored } from './pool-state.ts';
 import type { Findings, Found, Order } from './room.ts';
+import type { KnownPool } from './stored-pools.ts';
 import { storedPools } from './stored-pools.ts';
-import { currentSpec } from './turn.ts';
+import { allEngines, currentSpec } from './turn.ts';
 
 export interface Restored {
   readonly pools: readonly Pool[];
@@ -21,6 +24,15 @@ export interface Restored {
   readonly ended: number;
   /** Engines of ours that no pool takes: they run on, and nobody looks after them. */
   readonly unknown: readonly EngineRef[];
+  /** Leases that were stored and cannot be taken up: what they were on is not known any more, or they cannot be read. */
+  readonly lost: readonly LostLease[];
+}
+
+export interface LostLease {
+  readonly pool: string;
+  /** Null where not even that can be read. */
+  readonly id: string | null;
+  readonly holder: string | null;
 }
 
 /** Which spec it is: the same text has the same id, over daemon restarts too. */
@@ -39,6 +51,7 @@ export interface RestoreOptions {
 export async function restorePools(parts: PoolParts, options: RestoreOptions): Promise<Restored> {
   const { stored, specs, damaged } = options;
   const known = storedPools(stored);
+  const { epoch } = parts.store;
   const candidates = known.flatMap(({ state }) => candidatesOf(state));
   const counts = damaged ? await countsOf(parts, specs) : [];
   const { found, strays } = await parts.room.find(candidates.filter(({ spawned }) => spawned));
@@ -53,7 +66,7 @@ export async function restorePools(parts: PoolParts, options: RestoreOptions): P
     if (pool !== undefined) takeIn(parts, pool, { ref: order.ref, what });
   }
   for (const spec of specs.filter(({ name }) => !pools.has(name))) {
-    pools.set(spec.name, new Pool(parts, restored(newPool({ spec, specId: specIdOf(spec), nowMs: parts.clock.nowMs() })), null));
+    pools.set(spec.name, new Pool(parts, restored(newPool({ spec, specId: specIdOf(spec), nowMs: parts.clock.nowMs() }), epoch), null));
   }
   const unknown = strays.filter((stray) => !recover(parts, pools.get(stray.ref.pool), stray));
   for (const ref of counts) pools.get(ref.pool)?.post({ type: 'counted', replica: ref.replica, generation: ref.generation });
@@ -61,11 +74,20 @@ export async function restorePools(parts: PoolParts, options: RestoreOptions): P
   const inFile = new Map(specs.map((spec) => [spec.name, spec]));
   for (const pool of pools.values()) {
     const spec = inFile.get(pool.state.name) ?? null;
-    pool.post({ type: 'configured', spec, specId: spec === null ? pool.state.specId : specIdOf(spec) });
+    const specId = spec === null ? pool.state.specId : specIdOf(withSets(spec, setsKept(pool.state.sets, spec)));
+    pool.post({ type: 'configured', spec, specId });
   }
   const count = (is: Found['is']): number => found.filter((what) => what.is === is).length;
   const adopted = count('alive') + strays.length - unknown.length;
-  return { pools: [...pools.values()], adopted, ended: count('ended'), unknown: unknown.map(({ ref }) => ref) };
+  return { pools: [...pools.values()], adopted, ended: count('ended'), unknown: unknown.map(({ ref }) => ref), lost: lostOf(stored, known) };
+}
+
+function lostOf(stored: Stored, known: readonly KnownPool[]): LostLease[] {
+  const names = new Set(known.map(({ state }) => state.name));
+  const homeless = stored.leases.filter(({ pool }) => !names.has(pool)).map(({ pool, lease }) => ({ pool, ...(JSON.parse(lease) as Lease) }));
+  const left = known.flatMap(({ state, lost }) => lost.map((lease) => ({ pool: state.name, ...lease })));
+  const named = [...homeless, ...left].map(({ pool, id, holder }) => ({ pool, id, holder }));
+  return [...named, ...stored.lostLeases.map((pool) => ({ pool, id: null, holder: null }))];
 }
 
 /** The generations that were given out before the store was damaged, as the logs tell. */
@@ -80,12 +102,12 @@ async function countsOf(parts: PoolParts, specs: readonly PoolSpec[]): Promise<E
 /** False when no pool takes it: its pool is gone, or has another engine in that place. */
 function recover(parts: PoolParts, pool: Pool | undefined, stray: Findings['strays'][number]): boolean {
   if (pool === undefined) return false;
-  const { ref, identity, port, device } = stray;
+  const { ref, identity, port, device, side } = stray;
   const about = { replica: ref.replica, generation: ref.generation };
   const spec = currentSpec(pool.state);
   // ORDER: the room knows it before the pool orders its probes.
-  parts.room.recover({ ref, identity, port, device, spec });
-  pool.post({ type: 'recovered', ...about, identity, port, device });
+  parts.room.recover({ ref, identity, port, device, side, spec });
+  pool.post({ type: 'recovered', ...about, identity, port, device, side });
   const living = livingOf(pool.state, ref);
   if (living === null) return false;
   parts.room.watchEnd(living, (exit) => pool.post({ type: 'exited', ...about, exit }));
@@ -93,7 +115,7 @@ function recover(parts: PoolParts, pool: Pool | undefined, stray: Findings['stra
 }
 
 function poolOf(parts: PoolParts, bootId: string, state: PoolState): Pool {
-  const pool = new Pool(parts, restored(state), state);
+  const pool = new Pool(parts, restored(state, parts.store.epoch), state);
   if (bootId !== parts.bootId) pool.post({ type: 'rebooted' });
   return pool;
 }
@@ -108,7 +130,7 @@ interface Candidate {
 }
 
 function candidatesOf(state: PoolState): Candidate[] {
-  return state.engines.flatMap((engine) => {
+  return allEngines(state).flatMap((engine) => {
     const live = livePhase(engine);
     const order = orderOf(state, { pool: state.name, replica: engine.replica, generation: engine.generation });
     if (live === null || order === null) return [];

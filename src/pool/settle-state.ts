@@ -30,7 +30,7 @@ import { allEngines, currentSpec, emit, engineAt, engineIn, put, specOf } from '
 import { isWanted, poolIsWanted, wantedReplicas } from './wanted-state.ts';
 
 /** At SIGTERM nobody is waited for longer than this, whatever the pool's own deadline. product.md, "Who decides". */
-const SHUTDOWN_DEADLINE_MS = 90_000;
+export const SHUTDOWN_DEADLINE_MS = 90_000;
 
 export function settled(turn: Turn): void {
   if (turn.state.restoring) return;

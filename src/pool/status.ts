@@ -88,6 +88,9 @@ export interface PoolStatus {
   readonly slotsTotal: number;
   readonly slotsFree: number;
   readonly queueDepth: number;
+  /** Of the lease that is held longest, and of the ticket that waits longest; null when there is none. */
+  readonly oldestLeaseMs: number | null;
+  readonly oldestWaitMs: number | null;
   readonly replicas: number;
   /** How many of them should run now: a stopped pool, or engine, is not wanted. */
   readonly wanted: number;

@@ -38,7 +38,7 @@ export function rolloutFinished(turn: Turn): void {
     kind,
     strategy: rollout.strategy,
     outcome,
-    success: failure === null ? 1 : 0,
+    success: failure === null,
     reason: failure?.code ?? null,
     message: failure?.message ?? null,
     durationMs: Math.round(turn.env.nowMs - rollout.sinceMs),

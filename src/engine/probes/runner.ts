@@ -103,6 +103,7 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
         return progress.periodMs;
       });
     }
+    if (inUse === null) return;
     // At once where engines come one by one: a drain waits for what it says.
     askUsers(adopted ? inUse.periodMs : 0);
   };
