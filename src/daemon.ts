@@ -94,6 +94,7 @@ async function superviseUntilTold(ground: Ground): Promise<number> {
   const serving = await serve({
     listen: config.daemon.listen,
     socketPath: paths.apiSocket,
+    leaseSocketPath: paths.leaseSocket,
     context: { host: pools, clock, events: bus, metricsText: () => metrics.text() },
     log,
     observeRequest: (route, status, seconds) => metrics.observeRequest({ route, status, durationMs: seconds * 1000 }),

@@ -164,7 +164,12 @@ export interface TcpListenSpec {
 export interface DaemonSpec {
   readonly listen: {
     /** `null` group = the daemon's own. `written`: the file names it, so a group that does not exist is an error. */
-    readonly socket: { readonly mode: number; readonly group: { readonly name: string; readonly written: boolean } | null };
+    readonly socket: {
+      readonly mode: number;
+      readonly group: { readonly name: string; readonly written: boolean } | null;
+      /** Of lease.sock, which has the same mode. */
+      readonly leaseGroup: { readonly name: string; readonly written: boolean } | null;
+    };
     readonly tcp: TcpListenSpec | null;
     readonly metrics: { readonly host: string; readonly port: number } | null;
   };

@@ -17,6 +17,7 @@ export interface Served {
   readonly serving: Serving;
   readonly directory: string;
   readonly socketPath: string;
+  readonly leaseSocketPath: string;
   readonly tokensFile: string;
   readonly tokens: Readonly<Record<Role, string>>;
   /** What the API wrote to the daemon's log. */
@@ -28,6 +29,7 @@ export interface Served {
 export async function served(listen: Partial<ServeOptions['listen']> & { readonly withTcp?: boolean } = {}): Promise<Served> {
   const directory = mkdtempSync(join(tmpdir(), 'poold-api-'));
   const socketPath = join(directory, 'api.sock');
+  const leaseSocketPath = join(directory, 'lease.sock');
   const tokensFile = join(directory, 'tokens');
   writeFileSync(tokensFile, '', { mode: 0o600 });
   chmodSync(tokensFile, 0o600);
@@ -41,12 +43,13 @@ export async function served(listen: Partial<ServeOptions['listen']> & { readonl
   const { withTcp, ...rest } = listen;
   const serving = await serve({
     listen: {
-      socket: { mode: 0o660, group: null },
+      socket: { mode: 0o660, group: null, leaseGroup: null },
       tcp: withTcp ? { host: '127.0.0.1', port: 0, tokensFile, hosts: ['gpu1.internal'], tls: null } : null,
       metrics: null,
       ...rest,
     },
     socketPath,
+    leaseSocketPath,
     context: { host, clock: systemClock, events: host.feed, metricsText: async () => 'poold_build_info 1\n' },
     log: {
       warn: (facts, message) => logged.push({ level: 'warn', facts, message }),
@@ -62,6 +65,7 @@ export async function served(listen: Partial<ServeOptions['listen']> & { readonl
     serving,
     directory,
     socketPath,
+    leaseSocketPath,
     tokensFile,
     tokens,
     logged,
@@ -79,6 +83,8 @@ export interface Asked {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly port?: number | null;
+  /** Instead of api.sock. */
+  readonly socketPath?: string;
 }
 
 export interface Told {
@@ -90,12 +96,12 @@ export interface Told {
 }
 
 /** One request over a fresh connection: to api.sock, or to `port` on loopback. */
-export function ask(at: Served, { method = 'GET', path, headers = {}, body, port }: Asked): Promise<Told> {
+export function ask(at: Served, { method = 'GET', path, headers = {}, body, port, socketPath = at.socketPath }: Asked): Promise<Told> {
   const text = typeof body === 'string' || body === undefined ? body : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const sent = request(
       {
-        ...(port === undefined || port === null ? { socketPath: at.socketPath } : { host: '127.0.0.1', port }),
+        ...(port === undefined || port === null ? { socketPath } : { host: '127.0.0.1', port }),
         method,
         path,
         agent: false,
