@@ -38,6 +38,8 @@ export interface ReloadCommand {
   /** Leases left at a deadline are cut, where the reload would otherwise be called off. */
   readonly cutLeases: boolean;
   readonly same: boolean;
+  /** Whether the one who asks has the role admin: others may only set what `engine.settable` names, and only to values that fit it. */
+  readonly admin: boolean;
 }
 
 /** What a reload would do, asked with `dryRun`. */
