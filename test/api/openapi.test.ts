@@ -65,6 +65,30 @@ test('a body is asked for only where something in it is', () => {
   expect(document.paths['/v1/pools'].get.requestBody).toBeUndefined();
 });
 
+test('headers that a route reads are described', () => {
+  const headersOf = (path: string, method: string): readonly string[] =>
+    // biome-ignore lint/suspicious/noExplicitAny: see above
+    document.paths[path][method].parameters.filter((one: any) => one.in === 'header').map((one: any) => one.name);
+  expect(headersOf('/v1/events', 'get')).toEqual(['Last-Event-ID']);
+  expect(headersOf('/v1/pools/{pool}/leases', 'post')).toEqual(['Idempotency-Key', 'Poold-Actor']);
+  expect(headersOf('/v1/leases/{id}', 'delete')).toEqual(['Poold-Lease-Token', 'Poold-Actor']);
+  expect(headersOf('/v1/pools/{pool}/leases', 'post')).not.toContain('Poold-Lease-Token');
+});
+
+test('an acquire answers with a lease, a ticket or a stream; a reload with an operation or a plan', () => {
+  const { responses } = document.paths['/v1/pools/{pool}/leases'].post;
+  expect(responses['200'].content).toEqual({ 'application/x-ndjson': { schema: { $ref: '#/components/schemas/BoundLine' } } });
+  expect(responses['201'].content).toEqual({ 'application/json': { schema: { $ref: '#/components/schemas/Granted' } } });
+  expect(responses['202'].content).toEqual({ 'application/json': { schema: { $ref: '#/components/schemas/Queued' } } });
+  expect(responses['503'].description).toContain('`pool_draining`');
+  expect(responses['429'].description).toContain('`queue_full`');
+  expect(document.components.schemas.Problem.properties.maintenance).toBeDefined();
+  expect(document.paths['/v1/pools/{pool}/reload'].post.responses['200'].content['application/json'].schema.anyOf).toEqual([
+    { $ref: '#/components/schemas/Operation' },
+    { $ref: '#/components/schemas/ReloadPlan' },
+  ]);
+});
+
 test('the order of the table in the contract', () => {
   expect(ROUTES.map((route) => `${route.method} ${route.path}`)).toMatchInlineSnapshot(`
     [

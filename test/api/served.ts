@@ -85,6 +85,8 @@ export interface Asked {
   readonly port?: number | null;
   /** Instead of api.sock. */
   readonly socketPath?: string;
+  /** Hangs up. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Told {
@@ -96,7 +98,10 @@ export interface Told {
 }
 
 /** One request over a fresh connection: to api.sock, or to `port` on loopback. */
-export function ask(at: Served, { method = 'GET', path, headers = {}, body, port, socketPath = at.socketPath }: Asked): Promise<Told> {
+export function ask(
+  at: Served,
+  { method = 'GET', path, headers = {}, body, port, socketPath = at.socketPath, signal }: Asked,
+): Promise<Told> {
   const text = typeof body === 'string' || body === undefined ? body : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const sent = request(
@@ -105,6 +110,7 @@ export function ask(at: Served, { method = 'GET', path, headers = {}, body, port
         method,
         path,
         agent: false,
+        signal,
         headers: { ...(text === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       },
       (answer) => {
