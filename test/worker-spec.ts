@@ -38,6 +38,7 @@ export const WORKER: PoolSpec = {
   startTimeoutMs: 120_000,
   readyAfterMs: 1_000,
   probes: { startup: null, readiness: null, liveness: null, progress: null },
+  inUse: null,
   backoff: { delayMs: 1_000, factor: 2, limitMs: 60_000, jitter: 0.1, minDelayMs: 0, resetAfterMs: 300_000, classes: {} },
   breaker: { failureThreshold: 5, openForMs: 300_000, openForMaxMs: 3_600_000, successAfterMs: 60_000, classes: {} },
   restartLimit: { count: null, windowMs: 60_000, resetAfterMs: 600_000 },
@@ -45,5 +46,9 @@ export const WORKER: PoolSpec = {
   crashPatterns: [],
   onExit: null,
   stop: { timeoutMs: 5_000, command: null },
+  leases: { ttlMs: 30_000, ttlMaxMs: 3_600_000, maxHoldMs: 0 },
+  queue: { limit: 1_000, timeoutMs: 120_000, claimMs: 10_000, agingMs: 30_000 },
+  drain: { deadlineMs: 30_000 },
+  reload: { strategy: 'auto', maxSurge: 1, maxUnavailable: 0, soakMs: 5_000 },
   logs: { maxSizeBytes: 67_108_864, keep: 5, whenFull: 'drop-oldest' },
 };

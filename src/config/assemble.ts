@@ -16,6 +16,7 @@ import { shown } from './scalars.ts';
 import { configSchema, daemonSchema, POOL_NAME, POOL_NAME_NEED } from './schema.ts';
 import type { Source, Spot } from './source.ts';
 import type { ConfigSpec, PoolSpec } from './spec.ts';
+import { reloadInPlace } from './surge.ts';
 
 export interface Assembled {
   /** Null as soon as there is one error. */
@@ -142,7 +143,8 @@ function assemblePool(name: string, raw: unknown, source: Source, { main = sourc
     ({ path, severity }) => wrong.length === 0 || (severity === 'error' && !wrong.some((other) => isWithin(path, other))),
   );
   for (const finding of [...lacks, ...rest]) report.pool(finding, name, source, main);
-  return spec;
+  // ORDER: behind the rules, which speak of what was written.
+  return { ...spec, reload: reloadInPlace(spec) };
 }
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {

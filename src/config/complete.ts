@@ -30,6 +30,12 @@ export function complete(pool: PoolInput): Completed {
     findings.push(noCommand(['onExit', 'command']));
     delete completed.onExit;
   }
+  if (pool.inUse !== undefined && pool.inUse !== 'none' && pool.inUse.gauge === undefined) {
+    findings.push(
+      failure(['inUse', 'gauge'], 'cannot tell who uses an engine without a gauge: name a metric of the engine, or write inUse: none'),
+    );
+    delete completed.inUse;
+  }
   const probes: Record<string, unknown> = { ...pool.probes };
   for (const [name, probe] of Object.entries(pool.probes ?? {})) {
     const lacks = probe === undefined || probe === 'none' ? [] : probeLacks(name, probe);

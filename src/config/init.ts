@@ -37,10 +37,10 @@ pools:
 const LLAMA_SERVER = `${HEAD}
 pools:
   chat:
-    # Brings restart: always, startTimeout 15m, stop.timeout 30s, back-off 5s to 5m, and all four probes.
+    # Brings restart: always, startTimeout 15m, stop.timeout 30s, drain.deadline 10m, back-off 5s to 5m, all four probes and inUse.
     kind: llama-server
     engine:
-      # --metrics is what the progress probe reads; without it a stalled engine is not noticed.
+      # --metrics is what the progress probe and inUse read; without it a stalled engine is not noticed, nor who uses it without a lease.
       command: [llama-server, --model, "\${vars.model}", --host, "\${host}", --port, "\${port}", --parallel, "\${slots}", --metrics]
       # Shown everywhere beside the engine.
       version: v1
@@ -64,7 +64,7 @@ pools:
 const VLLM = `${HEAD}
 pools:
   chat:
-    # Brings restart: always, startTimeout 15m, stop.timeout 30s, back-off 5s to 5m, and all four probes.
+    # Brings restart: always, startTimeout 15m, stop.timeout 30s, drain.deadline 10m, back-off 5s to 5m, all four probes and inUse.
     kind: vllm
     engine:
       command: [vllm, serve, "\${vars.model}", --host, "\${host}", --port, "\${port}", --max-num-seqs, "\${slots}"]

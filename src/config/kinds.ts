@@ -20,6 +20,10 @@ const WORKER: PoolText = {
   restartLimit: { window: '60s', resetAfter: '600s' },
   storm: { window: '30s' },
   stop: { timeout: '5s' },
+  leases: { ttl: '30s', ttlMax: '1h', maxHold: '0s' },
+  queue: { limit: 1_000, timeout: '2m', claim: '10s', aging: '30s' },
+  drain: { deadline: '30s' },
+  reload: { strategy: 'auto', maxSurge: 1, maxUnavailable: 0, soak: '5s' },
   logs: { maxSize: '64MiB', keep: 5, whenFull: 'drop-oldest' },
 };
 
@@ -28,6 +32,7 @@ const LLM: PoolText = {
   restart: 'always',
   startTimeout: '15m',
   stop: { timeout: '30s' },
+  drain: { deadline: '10m' },
   backoff: { delay: '5s', limit: '5m' },
   probes: {
     startup: { httpGet: { path: '/health' }, timeout: '2s' },
@@ -50,6 +55,7 @@ const LLAMA_SERVER: PoolText = {
       stall: '90s',
     },
   },
+  inUse: { httpGet: { path: '/metrics' }, gauge: 'llamacpp:requests_processing' },
 };
 
 const VLLM: PoolText = {
@@ -65,6 +71,7 @@ const VLLM: PoolText = {
       stall: '90s',
     },
   },
+  inUse: { httpGet: { path: '/metrics' }, gauge: 'vllm:num_requests_running' },
 };
 
 /** The layers below `defaults`, lowest first. */

@@ -1,7 +1,8 @@
 /** The schema of one pool, and of `defaults`: every key may be missing, as kind, `defaults` and pool are merged before anything is required. */
 import { z } from 'zod';
-import { probesSchema } from './probe-schema.ts';
+import { inUseSchema, probesSchema } from './probe-schema.ts';
 import { argv, bool, duration, int, key, mapOf, needs, number, oneOf, orNone, pattern, size, text, wholePattern, word } from './scalars.ts';
+import { drainSchema, leasesSchema, queueSchema, reloadSchema } from './use-schema.ts';
 
 /** What a stop may begin with: the catchable ones and KILL. STOP would only freeze the engine. */
 export const STOP_SIGNALS = [
@@ -162,6 +163,10 @@ export const poolSchema = z
       startTimeout: key(duration(1), 'From spawn to ready. Default: 120s (LLM kinds 15m).'),
       readyAfter: key(duration(), 'Without startup and readiness probe: alive for so long is ready. Default: 1s.'),
       probes: key(probesSchema, 'How engines are asked for their health. Default: none (LLM kinds: all four).'),
+      inUse: key(
+        orNone(inUseSchema, 'a map with httpGet and gauge'),
+        'How many use an engine, by a gauge of its own, so that those without a lease are respected too. `none`: without.',
+      ),
       backoff: key(backoff, 'Delay before an automatic restart, per engine.'),
       breaker: key(breaker, 'Stops automatic restarts after failures in a row.'),
       restartLimit: key(
@@ -211,6 +216,10 @@ export const poolSchema = z
         ),
         'How an engine is stopped.',
       ),
+      leases: key(leasesSchema, 'How long a lease lasts.'),
+      queue: key(queueSchema, 'Who waits for a slot, and for how long.'),
+      drain: key(drainSchema, 'How a pool is taken out of service.'),
+      reload: key(reloadSchema, 'How engines are replaced by those of a new spec.'),
       logs: key(
         z.strictObject(
           {

@@ -1,7 +1,17 @@
 /** A spec as the YAML that says the same with nothing left out: it reads back to the same spec. */
 import { Document, isMap } from 'yaml';
 import { exactBytes, formatDuration } from './quantity.ts';
-import type { CommandSpec, ConfigSpec, DaemonSpec, EngineSpec, PoolSpec, ProbeSpec, ProgressProbeSpec, StartupAction } from './spec.ts';
+import type {
+  CommandSpec,
+  ConfigSpec,
+  DaemonSpec,
+  EngineSpec,
+  InUseSpec,
+  PoolSpec,
+  ProbeSpec,
+  ProgressProbeSpec,
+  StartupAction,
+} from './spec.ts';
 
 export function printConfig(spec: ConfigSpec): string {
   const pools = Object.fromEntries(spec.pools.map((pool) => [pool.name, poolText(pool)]));
@@ -23,7 +33,11 @@ function daemonText(daemon: DaemonSpec): Text {
   const { socket, tcp, metrics } = daemon.listen;
   return {
     listen: given({
-      socket: given({ mode: `0${socket.mode.toString(8).padStart(3, '0')}`, group: socket.group?.written ? socket.group.name : null }),
+      socket: given({
+        mode: `0${socket.mode.toString(8).padStart(3, '0')}`,
+        group: socket.group?.written ? socket.group.name : null,
+        leaseGroup: socket.leaseGroup?.written ? socket.leaseGroup.name : null,
+      }),
       tcp: tcp && given({ ...tcp, hosts: filled(tcp.hosts) }),
       metrics,
     }),
@@ -51,6 +65,7 @@ function poolText(pool: PoolSpec): Text {
       liveness: healthText(probes.liveness),
       progress: progressText(probes.progress),
     },
+    inUse: inUseText(pool.inUse),
     backoff: {
       delay: formatDuration(backoff.delayMs),
       factor: backoff.factor,
@@ -76,8 +91,32 @@ function poolText(pool: PoolSpec): Text {
     crashPatterns: pool.crashPatterns,
     onExit: hookText(pool.onExit),
     stop: { timeout: formatDuration(pool.stop.timeoutMs), command: pool.stop.command ?? 'none' },
+    ...useText(pool),
     logs: { maxSize: exactBytes(pool.logs.maxSizeBytes), keep: pool.logs.keep, whenFull: pool.logs.whenFull },
   });
+}
+
+function useText({ leases, queue, drain, reload }: PoolSpec): Text {
+  return {
+    leases: {
+      ttl: formatDuration(leases.ttlMs),
+      ttlMax: formatDuration(leases.ttlMaxMs),
+      maxHold: formatDuration(leases.maxHoldMs),
+    },
+    queue: {
+      limit: queue.limit,
+      timeout: formatDuration(queue.timeoutMs),
+      claim: formatDuration(queue.claimMs),
+      aging: formatDuration(queue.agingMs),
+    },
+    drain: { deadline: formatDuration(drain.deadlineMs) },
+    reload: {
+      strategy: reload.strategy,
+      maxSurge: reload.maxSurge,
+      maxUnavailable: reload.maxUnavailable,
+      soak: formatDuration(reload.soakMs),
+    },
+  };
 }
 
 function engineText(engine: EngineSpec): Text {
@@ -116,6 +155,10 @@ function progressText(probe: ProgressProbeSpec | null): Text | 'none' {
   if (probe === null) return 'none';
   const { busy, counter, stallMs } = probe;
   return { ...actionText({ by: 'httpGet', ...probe }), ...timingText(probe), busy, counter, stall: formatDuration(stallMs) };
+}
+
+function inUseText(probe: InUseSpec | null): Text | 'none' {
+  return probe === null ? 'none' : { ...actionText({ by: 'httpGet', ...probe }), ...timingText(probe), gauge: probe.gauge };
 }
 
 function timingText({ periodMs, timeoutMs }: { readonly periodMs: number; readonly timeoutMs: number }): Text {

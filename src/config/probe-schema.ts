@@ -21,7 +21,7 @@ const httpGet = z.strictObject(
   {
     path: key(
       word.regex(/^(?:\/|\$\{)/, needs('a path that begins with /')),
-      'Path with query, begins with /. Templates. Default: / (progress: /metrics).',
+      'Path with query, begins with /. Templates. Default: / (progress and inUse: /metrics).',
     ),
     port: key(port, 'Port to ask. Templates. Default: the port of the engine.'),
     headers: key(
@@ -47,7 +47,7 @@ const actions = {
 const timing = {
   period: key(
     duration(1),
-    'Time from one question to the next. Default: 500ms for startup, 10s for readiness and liveness, 5s for progress.',
+    'Time from one question to the next. Default: 500ms for startup, 10s for readiness and liveness, 5s for progress, 2s for inUse.',
   ),
   timeout: key(duration(1), 'Limit of one question, connect and body included. Default: 1s.'),
 };
@@ -79,17 +79,28 @@ const health = z
   )
   .superRefine(oneAction);
 
-const METRIC = /^[A-Za-z_:][A-Za-z0-9_:]{0,200}$/;
+const metric = word.regex(/^[A-Za-z_:][A-Za-z0-9_:]{0,200}$/, needs('the name of a metric'));
+const metricsPage = key(httpGet, 'Where the engine shows its metrics, in the text format of Prometheus.');
 
 const progress = z.strictObject(
   {
-    httpGet: key(httpGet, 'Where the engine shows its metrics, in the text format of Prometheus.'),
+    httpGet: metricsPage,
     ...timing,
-    busy: key(word.regex(METRIC, needs('the name of a metric')), 'Gauge that is above 0 while the engine works.'),
-    counter: key(word.regex(METRIC, needs('the name of a metric')), 'Counter that rises while the engine gets on with its work.'),
+    busy: key(metric, 'Gauge that is above 0 while the engine works.'),
+    counter: key(metric, 'Counter that rises while the engine gets on with its work.'),
     stall: key(duration(1), 'Busy and the counter unchanged for this long: unready; twice as long: unhealthy. Default: 90s.'),
   },
   needs('a probe'),
+);
+
+/** No probe of health: it tells who uses the engine, not how it is. */
+export const inUseSchema = z.strictObject(
+  {
+    httpGet: metricsPage,
+    ...timing,
+    gauge: key(metric, 'Gauge that tells how many use the engine; summed over its labels.'),
+  },
+  needs('a map with httpGet, gauge, period, timeout'),
 );
 
 export const probesSchema = z.strictObject(

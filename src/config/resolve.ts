@@ -1,23 +1,10 @@
 /** From a merged, complete pool to the spec that the rest of the daemon reads. Pure; decides nothing that `kinds.ts` could say. */
 import { BUILT_IN_PATTERNS } from './crash-patterns.ts';
 import type { PoolInput } from './pool-schema.ts';
+import { healthProbe, inUseProbe, progressProbe, startupProbe } from './resolve-probes.ts';
 import type { DaemonInput } from './schema.ts';
-import type {
-  CommandSpec,
-  DaemonSpec,
-  EngineSpec,
-  PoolSpec,
-  ProbeAction,
-  ProbeSpec,
-  ProgressProbeSpec,
-  StartupAction,
-  StartupProbeSpec,
-} from './spec.ts';
+import type { CommandSpec, DaemonSpec, EngineSpec, PoolSpec } from './spec.ts';
 
-/** Period, timeout and thresholds of a probe that is given but does not say them. */
-const STARTUP = { period: 500, timeout: 1_000 };
-const HEALTH = { period: 10_000, timeout: 1_000, successThreshold: 1, failureThreshold: 3 };
-const PROGRESS = { period: 5_000, timeout: 1_000, stall: 90_000 };
 const HOOK_TIMEOUT_MS = { prepare: 3_600_000, preflight: 30_000, onExit: 10_000 };
 
 export function resolvePool(name: string, pool: PoolInput): PoolSpec {
@@ -42,6 +29,7 @@ export function resolvePool(name: string, pool: PoolInput): PoolSpec {
       liveness: healthProbe(pool.probes?.liveness),
       progress: progressProbe(pool.probes?.progress),
     },
+    inUse: inUseProbe(pool.inUse),
     backoff: {
       delayMs: had(backoff.delay, 'backoff.delay'),
       factor: had(backoff.factor, 'backoff.factor'),
@@ -70,10 +58,37 @@ export function resolvePool(name: string, pool: PoolInput): PoolSpec {
       timeoutMs: had(pool.stop?.timeout, 'stop.timeout'),
       command: stopCommand === undefined || stopCommand === 'none' ? null : stopCommand,
     },
+    ...resolveUse(pool),
     logs: {
       maxSizeBytes: had(logs.maxSize, 'logs.maxSize'),
       keep: had(logs.keep, 'logs.keep'),
       whenFull: had(logs.whenFull, 'logs.whenFull'),
+    },
+  };
+}
+
+function resolveUse(pool: PoolInput): Pick<PoolSpec, 'leases' | 'queue' | 'drain' | 'reload'> {
+  const leases = had(pool.leases, 'leases');
+  const queue = had(pool.queue, 'queue');
+  const reload = had(pool.reload, 'reload');
+  return {
+    leases: {
+      ttlMs: had(leases.ttl, 'leases.ttl'),
+      ttlMaxMs: had(leases.ttlMax, 'leases.ttlMax'),
+      maxHoldMs: had(leases.maxHold, 'leases.maxHold'),
+    },
+    queue: {
+      limit: had(queue.limit, 'queue.limit'),
+      timeoutMs: had(queue.timeout, 'queue.timeout'),
+      claimMs: had(queue.claim, 'queue.claim'),
+      agingMs: had(queue.aging, 'queue.aging'),
+    },
+    drain: { deadlineMs: had(pool.drain?.deadline, 'drain.deadline') },
+    reload: {
+      strategy: had(reload.strategy, 'reload.strategy'),
+      maxSurge: had(reload.maxSurge, 'reload.maxSurge'),
+      maxUnavailable: had(reload.maxUnavailable, 'reload.maxUnavailable'),
+      soakMs: had(reload.soak, 'reload.soak'),
     },
   };
 }
@@ -86,7 +101,8 @@ export function resolveDaemon(daemon: DaemonInput): DaemonSpec {
     listen: {
       socket: {
         mode: Number.parseInt(socket?.mode ?? '0660', 8),
-        group: socket?.group === undefined ? { name: 'poold-admin', written: false } : { name: socket.group, written: true },
+        group: groupOf(socket?.group, 'poold-admin'),
+        leaseGroup: groupOf(socket?.leaseGroup, 'poold'),
       },
       tcp: tcp
         ? {
@@ -107,6 +123,10 @@ export function resolveDaemon(daemon: DaemonInput): DaemonSpec {
 }
 
 const LOOPBACK = '127.0.0.1';
+
+function groupOf(name: string | undefined, usual: string): NonNullable<DaemonSpec['listen']['socket']['group']> {
+  return name === undefined ? { name: usual, written: false } : { name, written: true };
+}
 
 function resolveEngine(engine: NonNullable<PoolInput['engine']>): EngineSpec {
   const limits = engine.limits ?? {};
@@ -137,50 +157,6 @@ function resolveEngine(engine: NonNullable<PoolInput['engine']>): EngineSpec {
       oomScoreAdjust: limits.oomScoreAdjust ?? null,
       bestEffort: limits.bestEffort ?? false,
     },
-  };
-}
-
-type Probes = NonNullable<PoolInput['probes']>;
-type Given<T> = Exclude<T, 'none' | undefined>;
-
-function startupProbe(probe: Probes['startup']): StartupProbeSpec | null {
-  if (probe === undefined || probe === 'none') return null;
-  return { action: startupAction(probe), periodMs: probe.period ?? STARTUP.period, timeoutMs: probe.timeout ?? STARTUP.timeout };
-}
-
-function startupAction(probe: Given<Probes['startup']>): StartupAction {
-  if (probe.logLine) return { by: 'logLine', pattern: probe.logLine.pattern ?? '' };
-  return probe.notify ? { by: 'notify' } : action(probe);
-}
-
-function healthProbe(probe: Probes['readiness']): ProbeSpec | null {
-  if (probe === undefined || probe === 'none') return null;
-  return {
-    action: action(probe),
-    periodMs: probe.period ?? HEALTH.period,
-    timeoutMs: probe.timeout ?? HEALTH.timeout,
-    successThreshold: probe.successThreshold ?? HEALTH.successThreshold,
-    failureThreshold: probe.failureThreshold ?? HEALTH.failureThreshold,
-  };
-}
-
-function action(probe: Given<Probes['readiness']> | Given<Probes['startup']>): ProbeAction {
-  if (probe.exec) return { by: 'exec', command: probe.exec.command ?? [] };
-  if (probe.tcpSocket) return { by: 'tcpSocket', port: probe.tcpSocket.port ?? null };
-  return { by: 'httpGet', path: probe.httpGet?.path ?? '/', port: probe.httpGet?.port ?? null, headers: probe.httpGet?.headers ?? {} };
-}
-
-function progressProbe(probe: Probes['progress']): ProgressProbeSpec | null {
-  if (probe === undefined || probe === 'none') return null;
-  return {
-    path: probe.httpGet?.path ?? '/metrics',
-    port: probe.httpGet?.port ?? null,
-    headers: probe.httpGet?.headers ?? {},
-    periodMs: probe.period ?? PROGRESS.period,
-    timeoutMs: probe.timeout ?? PROGRESS.timeout,
-    busy: probe.busy ?? '',
-    counter: probe.counter ?? '',
-    stallMs: probe.stall ?? PROGRESS.stall,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * What has to fit together in one pool, over several keys. Pure. Errors keep the daemon from starting, warnings do not.
- * Beside it: `template-rules.ts`, `restart-rules.ts`, and `host-rules.ts` for what concerns all pools.
+ * Beside it: `template-rules.ts`, `restart-rules.ts`, `use-rules.ts`, and `host-rules.ts` for what concerns all pools.
  */
 import { hint } from './nearest.ts';
 import type { Finding, Path } from './problem.ts';
@@ -10,6 +10,7 @@ import { restartFindings } from './restart-rules.ts';
 import type { PoolSpec } from './spec.ts';
 import type { Wrote } from './template-rules.ts';
 import { portUse, templateFindings } from './template-rules.ts';
+import { useFindings } from './use-rules.ts';
 
 /** Everything that is wrong or odd in one pool; paths within the pool. */
 export function poolFindings(pool: PoolSpec, wrote: Wrote): Finding[] {
@@ -22,6 +23,7 @@ export function poolFindings(pool: PoolSpec, wrote: Wrote): Finding[] {
     ...advertiseFindings(pool),
     ...timeFindings(pool),
     ...restartFindings(pool, wrote),
+    ...useFindings(pool, wrote),
   ];
 }
 
@@ -56,11 +58,11 @@ function portFindings(pool: PoolSpec, wrote: Wrote): Finding[] {
 }
 
 /** A probe that names no port of its own asks the engine's. */
-function probesOwnPort({ probes }: PoolSpec): boolean {
+function probesOwnPort({ probes, inUse }: PoolSpec): boolean {
   const asks = [probes.startup?.action, probes.readiness?.action, probes.liveness?.action].some(
     (action) => (action?.by === 'httpGet' || action?.by === 'tcpSocket') && action.port === null,
   );
-  return asks || probes.progress?.port === null;
+  return asks || probes.progress?.port === null || inUse?.port === null;
 }
 
 function deviceFindings({ engine, replicas }: PoolSpec): Finding[] {

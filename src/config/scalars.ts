@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { nearest } from './nearest.ts';
 import { isAnchored, patternFault } from './pattern.ts';
-import { DURATION, MAX_DURATION_MS, parseDuration, parseSize, SIZE } from './quantity.ts';
+import { DURATION, formatDuration, MAX_DURATION_MS, parseDuration, parseSize, SIZE } from './quantity.ts';
 
 /** The error option of a schema: `cannot use "x": <what> is needed`. */
 export function needs(what: string): { error: (issue: { readonly input?: unknown }) => string } {
@@ -59,7 +59,8 @@ export function oneOf<const T extends readonly [string, ...string[]]>(values: T)
 
 /** Milliseconds out of `10s`. */
 export function duration(leastMs = 0, mostMs = MAX_DURATION_MS) {
-  const need = needs(`a duration ${leastMs > 0 ? 'above 0s ' : ''}like 500ms, 10s, 5m or 2h`);
+  const least = leastMs === 0 ? '' : leastMs === 1 ? 'above 0s ' : `of at least ${formatDuration(leastMs)} `;
+  const need = needs(`a duration ${least}like 500ms, 10s, 5m or 2h`);
   return z
     .string(need)
     .regex(DURATION, need)

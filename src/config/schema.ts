@@ -12,18 +12,18 @@ import { int, key, needs, oneOf, word } from './scalars.ts';
 export const POOL_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 export const POOL_NAME_NEED = 'a pool name of 1 to 63 small letters, digits and dashes, no dash first,';
 
+const groupName = word.regex(/^(?:[a-z_][a-z0-9_.-]{0,31}|\d{1,10})$/, needs('a group name or id'));
+
 const socket = z.strictObject(
   {
     mode: key(
       z.string(needs('an octal mode in quotes like "0660"')).regex(/^0?[0-7]{3}$/, needs('an octal mode in quotes like "0660"')),
       'Mode of api.sock. Default: "0660".',
     ),
-    group: key(
-      word.regex(/^(?:[a-z_][a-z0-9_.-]{0,31}|\d{1,10})$/, needs('a group name or id')),
-      'Group of api.sock. Default: poold-admin if there is one, else that of the daemon.',
-    ),
+    group: key(groupName, 'Group of api.sock. Default: poold-admin if there is one, else that of the daemon.'),
+    leaseGroup: key(groupName, 'Group of lease.sock. Default: poold if there is one, else that of the daemon.'),
   },
-  needs('a map with mode and group'),
+  needs('a map with mode, group, leaseGroup'),
 );
 
 const tcp = z.strictObject(
@@ -55,7 +55,7 @@ const daemonKeys = {
   listen: key(
     z.strictObject(
       {
-        socket: key(socket, 'The Unix socket of the API, always on.'),
+        socket: key(socket, 'The Unix sockets of the API, always on.'),
         tcp: key(tcp, 'The API over TCP. Default: off.'),
         metrics: key(metrics, '/metrics and /health without a token. Default: off.'),
       },

@@ -44,7 +44,7 @@ export interface ProgressProbeSpec {
   readonly stallMs: number;
 }
 
-/** The engine's own count of its users, for those that take no lease. */
+/** A gauge of the engine's own that tells how many use it, also of those who took no lease. */
 export interface InUseSpec {
   readonly path: string;
   readonly port: string | null;
@@ -138,11 +138,12 @@ export interface PoolSpec {
   readonly crashPatterns: readonly { readonly pattern: string; readonly class: string }[];
   readonly onExit: CommandSpec | null;
   readonly stop: { readonly timeoutMs: number; readonly command: readonly string[] | null };
-  /** `maxHoldMs` 0: a lease may be held for ever. */
+  /** `maxHoldMs: 0` = as long as it is renewed. */
   readonly leases: { readonly ttlMs: number; readonly ttlMaxMs: number; readonly maxHoldMs: number };
-  /** `agingMs` 0: waiting raises no priority. */
+  /** `limit: 0` = nobody waits; `agingMs: 0` = no ticket rises by waiting. */
   readonly queue: { readonly limit: number; readonly timeoutMs: number; readonly claimMs: number; readonly agingMs: number };
   readonly drain: { readonly deadlineMs: number };
+  /** As they can be kept: with a fixed port or devices `maxSurge` is 0 and `maxUnavailable` at least 1, whatever was written. */
   readonly reload: {
     readonly strategy: ReloadStrategy;
     readonly maxSurge: number;
@@ -167,7 +168,6 @@ export interface DaemonSpec {
     readonly socket: {
       readonly mode: number;
       readonly group: { readonly name: string; readonly written: boolean } | null;
-      /** Of lease.sock, which has the same mode. */
       readonly leaseGroup: { readonly name: string; readonly written: boolean } | null;
     };
     readonly tcp: TcpListenSpec | null;

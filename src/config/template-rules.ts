@@ -53,6 +53,7 @@ function engineTexts(pool: PoolSpec): Templated[] {
     ...actionTexts(['probes', 'readiness'], probes.readiness?.action),
     ...actionTexts(['probes', 'liveness'], probes.liveness?.action),
     ...actionTexts(['probes', 'progress'], probes.progress ? { by: 'httpGet', ...probes.progress } : undefined),
+    ...actionTexts(['inUse'], pool.inUse ? { by: 'httpGet', ...pool.inUse } : undefined),
   ];
 }
 

@@ -13,8 +13,12 @@
  *
  * A generation's reason for ending is written once, BEFORE the signal; the first writer wins. Whatever arrives for an older generation is dropped.
  * `live` = starting to stopping, and stuck: port and devices stay reserved, and there is no second process for the replica.
+ *
+ * Beside the engine that serves a replica there may be others of it, each a generation of its own: a `candidate`, which a reload tries, and a
+ * `retiring` one, which has been replaced and ends when nobody uses it any more. What counts (rows, breakers, restarts) counts for the serving one only.
  */
 
+import type { Lease } from '../lease/lease-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import type { EndReason } from '../policy/crash-class.ts';
 import type { LastExit } from '../pool/status.ts';
@@ -22,7 +26,18 @@ import type { Identity } from './identity.ts';
 import type { Samples } from './samples-state.ts';
 
 /** Why a generation was started. Only `restart` and `recovery` are automatic restarts and count for the limiter; only `restart` counts for a storm. */
-export type StartCause = 'first' | 'manual' | 'restart' | 'recovery' | 'trial' | 'canary' | 'retry';
+export type StartCause = 'first' | 'manual' | 'restart' | 'recovery' | 'trial' | 'canary' | 'retry' | 'candidate';
+
+/** Which of a replica's two sets of files a generation writes to: the one beside the engine that is being replaced takes the other. */
+export type Side = 'a' | 'b';
+
+/** The executable as it was found for this generation: whether a reload has anything to do. */
+export interface Executable {
+  readonly path: string;
+  readonly inode: number;
+  readonly modifiedMs: number;
+  readonly bytes: number;
+}
 
 /** One generation, from the decision to start it until its tree is gone. */
 export interface Run {
@@ -35,6 +50,7 @@ export interface Run {
   readonly identity: Identity | null;
   readonly port: number | null;
   readonly device: string | null;
+  readonly executable: Executable | null;
   /** Monotonic; when it first became ready. */
   readonly firstReadyMs: number | null;
   /** Monotonic; since when it is ready without a break. */
@@ -48,6 +64,8 @@ export interface Run {
   readonly exit: Exit | null;
   /** KILL was needed. */
   readonly killed: boolean;
+  /** Somebody still used it when it was told to end. */
+  readonly cut: boolean;
   /** Monotonic; when a later daemon took it over from the one that had started it. */
   readonly adoptedMs: number | null;
 }
@@ -87,13 +105,53 @@ export interface Stamp {
   readonly reason: string | null;
 }
 
+/** Set by a person's stop or drain of one engine, taken away by a start or a resume. */
+export interface Hold extends Stamp {
+  readonly as: 'stopped' | 'drained';
+}
+
+/**
+ * It is to end once nobody uses it, or at the deadline. `unwanted`: taken back when it is wanted again. `rollout`: a reload's, which replaces it.
+ */
+export interface Closing {
+  readonly for: 'unwanted' | 'rollout';
+  /** Monotonic. */
+  readonly sinceMs: number;
+  /** Monotonic. */
+  readonly deadlineMs: number;
+  /** Those who were queued before still get their turn on it: the drain of a whole pool. */
+  readonly takesQueue: boolean;
+  /** What becomes of users that are left at the deadline; `abort`: they stay, and the reload is called off. */
+  readonly atDeadline: 'forced' | 'revoked' | 'abort';
+  /** What its own busy gauge has said since it is closing; null: it has not been heard yet. */
+  readonly inUse: number | null;
+}
+
+/** A holder's word that the engine does not do its work, by lease. */
+export interface Report {
+  readonly leaseId: string;
+  /** Monotonic. */
+  readonly atMs: number;
+}
+
 export interface EngineState {
   readonly replica: number;
-  /** The last one given out; 0 before the first. */
+  readonly role: 'serving' | 'candidate' | 'retiring';
+  readonly side: Side;
+  /** Of the present or last one; 0 before the first. */
   readonly generation: number;
+  /** The highest given out to the replica: candidates have theirs from the same count. */
+  readonly issued: number;
   readonly phase: Phase;
-  /** Set by a person's stop of this engine, taken away by a start. */
-  readonly held: Stamp | null;
+  readonly held: Hold | null;
+  /** No new leases on it, by whom; it stays. */
+  readonly paused: Stamp | null;
+  readonly closing: Closing | null;
+  /** By slot; the end of the generation ends them. */
+  readonly seats: readonly (Lease | null)[];
+  readonly reports: readonly Report[];
+  /** The spec that its next start uses where that is not the pool's: it was replaced by a reload that is not over. */
+  readonly specId: string | null;
   /** The breaker's row: failures since the last success, without those of a class that has its own breaker. */
   readonly row: number;
   /** The back-off's k: all failures in a row. */
@@ -130,9 +188,17 @@ export function isLive(engine: EngineState): boolean {
 export function newEngine(replica: number, breaker: Breaker): EngineState {
   return {
     replica,
+    role: 'serving',
+    side: 'a',
     generation: 0,
+    issued: 0,
     phase: { is: 'idle' },
     held: null,
+    paused: null,
+    closing: null,
+    seats: [],
+    reports: [],
+    specId: null,
     row: 0,
     backoffRow: 0,
     blockedRow: 0,

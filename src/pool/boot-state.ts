@@ -5,6 +5,10 @@ import { isLive, livePhase } from '../engine/engine-state.ts';
 import type { Identity } from '../engine/identity.ts';
 import { rebooted } from '../policy/breaker.ts';
 import { canaryLeft } from './breakers-state.ts';
+import { rolloutFailed } from '../rollout/failed-state.ts';
+import { setsKept, withSets } from '../rollout/plan-state.ts';
+import { rolloutPrepared } from '../rollout/prepare-state.ts';
+import { parted } from './others-state.ts';
 import { exited, STUCK_AFTER_MS, stopTold } from './endings-state.ts';
 import { backoffAnnounced, causeAgain, rebootEnded } from './failures-state.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
@@ -15,6 +19,19 @@ import { currentSpec, emit, engineAt, put, putRun, refOf, specOf } from './turn.
 
 /** The file's spec acts at the next start of each engine; a pool that is gone from the file runs on as it was. */
 export function configured(turn: Turn, spec: PoolSpec | null, specId: string): void {
+  fileRead(turn, spec, specId);
+  const { rollout } = turn.state;
+  if (rollout === null) return;
+  // What it was going from is not what the file says any more.
+  if (turn.state.specId !== rollout.fromSpecId && rollout.step !== 'committed')
+    rolloutFailed(turn, { code: 'conflict', message: 'the configuration has changed meanwhile', cancelled: true });
+  else rolloutPrepared(turn);
+}
+
+/** `specId` is that of the file's spec with what is left of a person's settings over it. */
+function fileRead(turn: Turn, file: PoolSpec | null, specId: string): void {
+  const sets = file === null ? turn.state.sets : setsKept(turn.state.sets, file);
+  const spec = file === null ? null : withSets(file, sets);
   // What a prepare that died with the daemon had done is not known.
   const prepared = turn.state.prepared?.step === 'done' ? turn.state.prepared : null;
   if (spec === null) {
@@ -27,6 +44,7 @@ export function configured(turn: Turn, spec: PoolSpec | null, specId: string): v
     ...turn.state,
     orphaned: false,
     restoring: false,
+    sets,
     specId,
     specs: { ...turn.state.specs, [specId]: spec },
     // An override lives until the file changes its key.
@@ -34,7 +52,10 @@ export function configured(turn: Turn, spec: PoolSpec | null, specId: string): v
       wanted.override === null || before.autostart !== spec.autostart
         ? { state: spec.autostart ? 'running' : 'stopped', override: null }
         : wanted,
-    replicas: replicas.override === null || before.replicas !== spec.replicas ? { count: spec.replicas, override: null } : replicas,
+    replicas:
+      replicas.override === null || before.replicas !== spec.replicas
+        ? { count: spec.replicas, members: null, override: null }
+        : replicas,
     prepared: prepared?.specId === specId ? prepared : null,
   };
 }
@@ -53,7 +74,10 @@ export function machineRebooted(turn: Turn): void {
     restarts: [],
     storm: [],
     limiterLevel: 'below',
+    drain: null,
   };
+  rolloutFailed(turn, { code: 'reload_failed', message: 'the host was rebooted in the middle of it', cancelled: false });
+  for (const other of turn.state.others) rebootEnded(turn, other);
   for (const engine of turn.state.engines) rebootEnded(turn, engine);
   for (const engine of turn.state.engines) {
     const phase = engine.phase.is === 'backoff' ? { ...engine.phase, dueMs: nowMs, delayMs: 0 } : engine.phase;
@@ -84,7 +108,8 @@ export function adopted(turn: Turn, engine: EngineState, identity: Identity): vo
     case 'ready':
     case 'unready':
       put(turn, { ...engine, phase: { ...live, run } });
-      turn.effects.push({ do: 'writeHandoff', ref }, { do: 'probe', ref, phase: 'serving' });
+      if (engine.role === 'serving') turn.effects.push({ do: 'writeHandoff', ref });
+      turn.effects.push({ do: 'probe', ref, phase: 'serving' });
       return;
     case 'stopping':
       endingAgain(turn, put(turn, { ...engine, phase: { ...live, run } }), 'terminate');
@@ -113,8 +138,8 @@ export function recovered(
   const engine = engineAt(turn, about.replica);
   if (isLive(engine) || engine.generation > about.generation) return;
   const { identity, port, device } = found;
-  const run = { ...newRun(turn, 'first'), identity, port, device, adoptedMs: turn.env.nowMs, spawnedMs: turn.env.nowMs };
-  const known = put(turn, { ...engine, generation: about.generation, port, phase: { is: 'starting', step: 'probing', run } });
+  const run = { ...newRun(turn, turn.state.specId, 'first'), identity, port, device, adoptedMs: turn.env.nowMs, spawnedMs: turn.env.nowMs };
+  const known = put(turn, { ...engine, generation: about.generation, issued: about.generation, port, phase: { is: 'starting', step: 'probing', run } });
   emit(turn, 'engine.starting', { cause: 'first', reason: 'recovered', engineVersion: currentSpec(turn.state).engine.version }, known);
   turn.effects.push({ do: 'probe', ref: refOf(turn, known), phase: 'starting' });
 }
@@ -122,7 +147,8 @@ export function recovered(
 /** Generations go on from there: no number is given out twice, also after the store was lost. */
 export function counted(turn: Turn, about: About): void {
   const engine = engineAt(turn, about.replica);
-  if (!isLive(engine) && engine.generation < about.generation) put(turn, { ...engine, generation: about.generation });
+  if (!isLive(engine) && engine.generation < about.generation)
+    put(turn, { ...engine, generation: about.generation, issued: about.generation });
 }
 
 /** It ended while no daemon was there; its launcher has kept the code. What is left of its tree is ended as after any exit. */
@@ -155,6 +181,11 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
   canaryLeft(turn, engine);
   const ref = refOf(turn, engine);
   turn.effects.push({ do: 'release', ref }, { do: 'releaseDevice', ref });
+  if (engine.role !== 'serving') {
+    parted(turn, engine);
+    rolloutFailed(turn, { code: 'reload_failed', message: `the daemon died before it could start ${turn.state.name}/${engine.replica}`, cancelled: false });
+    return;
+  }
   const failedBefore = isAutomaticRestart(live.run.cause) || live.run.cause === 'canary' || live.run.cause === 'trial';
   const after = put(turn, {
     ...engine,

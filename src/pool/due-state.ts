@@ -1,13 +1,16 @@
 /** When the pool next has something to do by itself. Beside each time stands the handler in `settle-state.ts` that acts on it. A question. */
 import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase, startEndsMs } from '../engine/engine-state.ts';
+import { reportedUntilMs } from '../lease/reports-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { ANY, missing, triableAtMs } from './breakers-state.ts';
+import { rolloutDueMs } from '../rollout/rollout-due-state.ts';
 import type { Gates } from './gates-state.ts';
 import { gatesAt } from './gates-state.ts';
+import { nextLeaseDueMs } from './lease-due-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { stableAtMs } from './settle-state.ts';
-import { currentSpec, specOf } from './turn.ts';
+import { allEngines, currentSpec, specOf } from './turn.ts';
 import { isWanted } from './wanted-state.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -16,9 +19,9 @@ const NEVER = Number.POSITIVE_INFINITY;
 export function dueMs(state: PoolState, nowMs: number): number {
   if (state.restoring) return NEVER;
   const gates = gatesAt(state, nowMs);
-  const engines = state.engines.map((engine) => engineDueMs(state, engine, gates));
+  const engines = allEngines(state).map((engine) => engineDueMs(state, engine, gates));
   const shown = state.restartCount > 0 ? stableAtMs(state) : NEVER;
-  return Math.min(shown, breakersDueMs(state), ...engines);
+  return Math.min(shown, breakersDueMs(state), rolloutDueMs(state), nextLeaseDueMs(state), ...engines);
 }
 
 function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): number {
@@ -27,7 +30,9 @@ function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): numbe
     case 'starting':
       return startDueMs(state, engine);
     case 'ready':
-      return provenDueMs(state, engine);
+      return Math.min(closingDueMs(engine), engine.role === 'serving' ? provenDueMs(state, engine) : NEVER);
+    case 'unready':
+      return Math.min(closingDueMs(engine), phase.why === 'reported' ? reportedUntilMs(engine) : NEVER);
     case 'stopping':
       return phase.stuckAtMs ?? phase.killAtMs;
     case 'backoff': {
@@ -39,6 +44,10 @@ function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): numbe
     default:
       return NEVER;
   }
+}
+
+function closingDueMs({ closing }: EngineState): number {
+  return closing?.deadlineMs ?? NEVER;
 }
 
 /** Its own breaker is half open when its time has come, also while that of a class holds the engine back all the same. */

@@ -2,18 +2,21 @@
 import { livePhase } from '../engine/engine-state.ts';
 import type { EngineRef } from '../engine/identity.ts';
 import type { Store } from '../store/store.ts';
+import { EMPTY_BATCH } from '../store/store.ts';
 import type { Effect } from './effects.ts';
 import type { HistoryEntry } from './host.ts';
 import type { PoolEvent } from './pool-events.ts';
 import type { PoolState } from './pool-state.ts';
+import type { LeaseEars } from '../lease/lease-ears.ts';
 import type { FailedStart, Living, Order, Room } from './room.ts';
 import type { StartGate } from './start-gate.ts';
-import { currentSpec, specOf } from './turn.ts';
+import { currentSpec, generationIn, specOf } from './turn.ts';
 
 export interface RunnerParts {
   readonly room: Room;
   readonly gate: StartGate;
   readonly store: Store;
+  readonly leases: LeaseEars;
   readonly state: () => PoolState;
   readonly post: (event: PoolEvent) => void;
   readonly fault: (error: unknown) => void;
@@ -34,6 +37,12 @@ export class EffectRunner {
       case 'record':
       case 'operation':
         return;
+      case 'answer':
+        return this.#parts.leases.answered(effect.to, effect.answer);
+      case 'leaseEnded':
+        return this.#parts.leases.leaseEnded(this.#parts.state().name, effect.ended);
+      case 'ticketEnded':
+        return this.#parts.leases.ticketEnded(this.#parts.state().name, effect.ended);
       case 'prepare':
         return this.#prepare(effect.specId);
       case 'preflight':
@@ -55,7 +64,9 @@ export class EffectRunner {
       case 'release':
         return room.release(effect.ref);
       case 'releasePort':
-        return room.releasePort(this.#parts.state().name, effect.replica);
+        return room.releasePort({ pool: this.#parts.state().name, replica: effect.replica, side: effect.side });
+      case 'askInUse':
+        return room.askInUse(effect.ref);
       case 'stopProbing':
         return room.stopProbing(effect.ref);
       case 'removeHandoff':
@@ -130,7 +141,7 @@ export class EffectRunner {
   #onExit(entry: HistoryEntry): void {
     const { room, store, state } = this.#parts;
     this.#answer(room.onExit(currentSpec(state()), entry), (onExit) => {
-      store.commit({ pools: [], engines: [], operations: [], exits: [{ ...entry, onExit }] });
+      store.commit({ ...EMPTY_BATCH, exits: [{ ...entry, onExit }] });
     });
   }
 
@@ -147,10 +158,13 @@ export function livingOf(state: PoolState, ref: EngineRef): Living | null {
 
 export function orderOf(state: PoolState, ref: EngineRef): Order | null {
   const live = livingRun(state, ref);
-  return live === null ? null : { ref, spec: specOf(state, live.run.specId), port: live.run.port, device: live.run.device };
+  const engine = generationIn(state, ref);
+  return live === null || engine === undefined
+    ? null
+    : { ref, side: engine.side, spec: specOf(state, live.run.specId), port: live.run.port, device: live.run.device };
 }
 
 function livingRun(state: PoolState, ref: EngineRef) {
-  const engine = state.engines.find(({ replica, generation }) => replica === ref.replica && generation === ref.generation);
+  const engine = generationIn(state, ref);
   return engine === undefined ? null : livePhase(engine);
 }

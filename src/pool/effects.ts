@@ -1,7 +1,9 @@
 /** What a decision wants done: data, run in order by `pool.ts` after the state was stored. Types only. */
 
+import type { Side } from '../engine/engine-state.ts';
 import type { EngineRef } from '../engine/identity.ts';
 import type { Happening } from '../events/event.ts';
+import type { EndedLease, EndedTicket, LeaseAnswer } from '../lease/lease-events.ts';
 import type { HistoryEntry } from './host.ts';
 import type { Operation } from './status.ts';
 
@@ -11,6 +13,10 @@ export type Effect =
   /** Stored with the state, in the same commit. */
   | { readonly do: 'record'; readonly entry: HistoryEntry }
   | { readonly do: 'operation'; readonly operation: Operation }
+  /** To whoever asked, once it is stored. */
+  | { readonly do: 'answer'; readonly to: number; readonly answer: LeaseAnswer }
+  | { readonly do: 'leaseEnded'; readonly ended: EndedLease }
+  | { readonly do: 'ticketEnded'; readonly ended: EndedTicket }
   /** Answered by `prepared`. */
   | { readonly do: 'prepare'; readonly specId: string }
   /** Answered by `preflown`. */
@@ -27,8 +33,10 @@ export type Effect =
   | { readonly do: 'abandon'; readonly ref: EngineRef }
   /** Its end is stored: whatever the generation held on the host goes. */
   | { readonly do: 'release'; readonly ref: EngineRef }
-  | { readonly do: 'releasePort'; readonly replica: number }
+  | { readonly do: 'releasePort'; readonly replica: number; readonly side: Side }
   | { readonly do: 'probe'; readonly ref: EngineRef; readonly phase: 'starting' | 'serving' }
+  /** Asks its busy gauge now, whatever its period; answered by `probed`. */
+  | { readonly do: 'askInUse'; readonly ref: EngineRef }
   | { readonly do: 'stopProbing'; readonly ref: EngineRef }
   | { readonly do: 'writeHandoff'; readonly ref: EngineRef }
   | { readonly do: 'removeHandoff'; readonly ref: EngineRef }

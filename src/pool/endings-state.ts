@@ -7,6 +7,7 @@ import { livePhase } from '../engine/engine-state.ts';
 import type { EndReason } from '../policy/crash-class.ts';
 import { canaryFailed, canaryLeft } from './breakers-state.ts';
 import { generationEnded } from './failures-state.ts';
+import { parted } from './others-state.ts';
 import { operationForced, stepped } from './operation-state.ts';
 import type { Evidence } from './pool-events.ts';
 import type { Turn } from './turn.ts';
@@ -83,7 +84,8 @@ export function killTimeElapsed(turn: Turn, engine: EngineState): void {
 function calledOff(turn: Turn, engine: EngineState): void {
   const ref = refOf(turn, engine);
   canaryLeft(turn, engine);
-  put(turn, { ...engine, phase: { is: 'idle' } });
+  if (engine.role === 'serving') put(turn, { ...engine, closing: null, phase: { is: 'idle' } });
+  else parted(turn, engine);
   turn.effects.push({ do: 'abandon', ref }, { do: 'releaseDevice', ref });
   emit(turn, 'engine.stopped', { reason: 'called_off' }, engine);
 }

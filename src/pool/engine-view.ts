@@ -1,8 +1,10 @@
 /** Why an engine is as it is, in a word and in one sentence with the numbers and what ends it. A question. */
-import type { EngineState } from '../engine/engine-state.ts';
+import type { Closing, EngineState } from '../engine/engine-state.ts';
 import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import { stoodForMs } from '../engine/samples-state.ts';
+import { takenOf } from '../lease/lease-state.ts';
+import { reportedUntilMs } from '../lease/reports-state.ts';
 import { isCanary } from './breakers-state.ts';
 import { span } from './end-message.ts';
 import type { Gate, Gates } from './gates-state.ts';
@@ -10,7 +12,7 @@ import type { PoolState } from './pool-state.ts';
 import { limitOf } from './restarts-state.ts';
 import type { EngineStateName } from './status.ts';
 import { specOf, stamp } from './turn.ts';
-import { isWanted } from './wanted-state.ts';
+import { isMember, isWanted } from './wanted-state.ts';
 
 export interface Reason {
   readonly reason: string | null;
@@ -20,6 +22,7 @@ export interface Reason {
 }
 
 export function engineStateName(engine: EngineState): EngineStateName {
+  if (engine.closing !== null && (engine.phase.is === 'ready' || engine.phase.is === 'unready')) return 'draining';
   return engine.phase.is === 'idle' || engine.phase.is === 'ended' ? 'stopped' : engine.phase.is;
 }
 
@@ -39,21 +42,39 @@ export function engineReason(state: PoolState, engine: EngineState, gates: Gates
     case 'backoff':
       return backoffReason(state, engine, gates);
     case 'ready':
-      return { reason: null, message: null, nextStartMs: null };
+      return { ...readyReason(state, engine, gates.nowMs), nextStartMs: null };
     default:
       return { ...liveReason(state, engine, gates.nowMs), nextStartMs: null };
   }
 }
 
+function readyReason(state: PoolState, engine: EngineState, nowMs: number): Omit<Reason, 'nextStartMs'> {
+  const { closing, paused } = engine;
+  if (closing !== null) return closingReason(state, engine, closing, nowMs);
+  if (paused === null) return { reason: null, message: null };
+  return { reason: 'paused', message: `paused by ${paused.by} at ${stamp(paused.atMs)}${because(paused.reason)}; poolctl resume ${idIn(state, engine)}` };
+}
+
+function closingReason(state: PoolState, engine: EngineState, closing: Closing, nowMs: number): Omit<Reason, 'nextStartMs'> {
+  const users = takenOf(engine.seats);
+  const others = closing.inUse !== null && closing.inUse > users ? `, its busy gauge says ${closing.inUse}` : '';
+  const left = span(Math.max(0, closing.deadlineMs - nowMs));
+  const end = closing.atDeadline === 'abort' ? 'then the reload is called off' : 'then they are cut';
+  const message = `${users} leases are held${others}; ends when nobody uses it any more, in ${left} at the latest: ${end}`;
+  return { reason: closing.for === 'rollout' ? 'replaced' : (engine.held?.as ?? state.wanted.state), message };
+}
+
 function idleReason(state: PoolState, engine: EngineState): Omit<Reason, 'nextStartMs'> {
   if (engine.held !== null)
     return {
-      reason: 'stopped_by_hand',
-      message: `stopped by ${engine.held.by} at ${stamp(engine.held.atMs)}${because(engine.held.reason)}`,
+      reason: engine.held.as === 'drained' ? 'drained' : 'stopped_by_hand',
+      message: `${engine.held.as} by ${engine.held.by} at ${stamp(engine.held.atMs)}${because(engine.held.reason)}`,
     };
   if (isWanted(state, engine)) return { reason: null, message: null };
-  if (engine.replica >= state.replicas.count)
+  if (!isMember(state, engine.replica))
     return { reason: 'scaled_down', message: `the pool has ${state.replicas.count} replicas now` };
+  if (state.wanted.state === 'drained')
+    return { reason: 'drained', message: `${state.name} is drained; poolctl resume ${state.name} starts it` };
   return { reason: 'pool_stopped', message: `${state.name} is stopped; poolctl start ${state.name} starts it` };
 }
 
@@ -106,6 +127,7 @@ function liveReason(state: PoolState, engine: EngineState, nowMs: number): Omit<
   const { run } = live;
   const spec = specOf(state, run.specId);
   const last = run.samples.message === null ? '' : `; last probe: ${run.samples.message}`;
+  if (engine.closing !== null && live.is === 'unready') return closingReason(state, engine, engine.closing, nowMs);
   switch (live.is) {
     case 'starting': {
       const left = run.spawnedMs === null ? '' : `, ${span(Math.max(0, startEndsMs(run, spec.startTimeoutMs) - nowMs))} left`;
@@ -113,6 +135,10 @@ function liveReason(state: PoolState, engine: EngineState, nowMs: number): Omit<
       return { reason: live.step, message: `${STEPS[live.step]}${left}${canary}${last}` };
     }
     case 'unready':
+      if (live.why === 'reported') {
+        const message = `its holders have said that it fails them; it is leased again in ${span(Math.max(0, reportedUntilMs(engine) - nowMs))}`;
+        return { reason: live.why, message };
+      }
       return {
         reason: live.why,
         message:

@@ -17,11 +17,14 @@ import {
   putBreaker,
   putClass,
 } from './breakers-state.ts';
+import { engineDrainEnded } from './drain-state.ts';
 import { describeEnd } from './end-message.ts';
 import type { HistoryEntry } from './host.ts';
 import { stepped } from './operation-state.ts';
+import { parted } from './others-state.ts';
 import type { Evidence } from './pool-events.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
+import { candidateEnded } from '../rollout/failed-state.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, emit, put, refOf, specOf, stamp, stampOf } from './turn.ts';
 
@@ -99,8 +102,10 @@ function concluded(turn: Turn, engine: EngineState, end: Conclusion): void {
   };
   const ref = refOf(turn, engine);
   turn.effects.push({ do: 'record', entry }, { do: 'releaseDevice', ref }, { do: 'release', ref });
+  engineDrainEnded(turn, engine, end.run.cut);
+  if (engine.role !== 'serving') return otherConcluded(turn, { ...engine, lastExit }, { entry, failure, seen: end.exit.seen });
   if (failure) turn.state = { ...turn.state, crashCount: turn.state.crashCount + 1, lastError: `${engineId(ref)}: ${end.message}` };
-  const ended = { ...engine, lastExit };
+  const ended = { ...engine, lastExit, closing: null, reports: [] };
   exitAnnounced(turn, ended, { entry, failure, seen: end.exit.seen });
   stepped(turn, engine.replica, `${engineId(ref)} has ended: ${end.message}`);
   switch (decided) {
@@ -124,6 +129,19 @@ function concluded(turn: Turn, engine: EngineState, end: Conclusion): void {
       failed(turn, ended, end);
       if (spec.onExit !== null) turn.effects.push({ do: 'onExit', entry });
   }
+}
+
+/** A candidate has had its one start, a retiring engine was on its way out: neither counts for anything. */
+function otherConcluded(
+  turn: Turn,
+  engine: EngineState,
+  told: { readonly entry: HistoryEntry; readonly failure: boolean; readonly seen: Exit['seen'] },
+): void {
+  exitAnnounced(turn, engine, told);
+  stepped(turn, engine.replica, `the ${engine.role} generation ${engine.generation} of ${told.entry.engine} has ended: ${told.entry.message}`);
+  parted(turn, engine);
+  turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
+  if (engine.role === 'candidate') candidateEnded(turn, told.entry);
 }
 
 function failed(turn: Turn, engine: EngineState, end: Conclusion): void {
@@ -177,7 +195,7 @@ function blocked(turn: Turn, engine: EngineState, end: Conclusion & { readonly w
         ? 0
         : blockedDelayMs(elsewhere ? blockedRow - 1 : blockedRow);
   const cause = causeAgain(engine, end.run);
-  if (elsewhere) turn.effects.push({ do: 'releasePort', replica: engine.replica });
+  if (elsewhere) turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
   const next = put(turn, {
     ...engine,
     blockedRow,

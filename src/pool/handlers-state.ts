@@ -1,19 +1,25 @@
 /** Each event to its handler. What is about an older generation than the engine's is dropped here, in one place. */
 
+import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
+import type { ProbeResult } from '../engine/samples-state.ts';
 import { healthOf, sampled } from '../engine/samples-state.ts';
+import type { LeaseEvent } from '../lease/lease-events.ts';
+import { opened } from '../lease/opened-state.ts';
+import { candidatePrepared } from '../rollout/prepare-state.ts';
 import { adopted, configured, counted, endedMeanwhile, machineRebooted, neverStarted, recovered, unproven } from './boot-state.ts';
+import { inUseHeard } from './closings-state.ts';
 import { cancelled, commanded } from './command-state.ts';
 import { exited, gone } from './endings-state.ts';
 import type { PoolEvent } from './pool-events.ts';
 import { probeSampled } from './settle-state.ts';
 import { preflown, prepared, spawned, spawnGranted, startFailed } from './starts-state.ts';
 import type { Turn } from './turn.ts';
-import { engineAt, putRun, specOf } from './turn.ts';
+import { generationIn, putRun, specOf } from './turn.ts';
 
 type AboutGeneration = Extract<PoolEvent, { readonly generation: number }>;
 
-export function handled(turn: Turn, event: PoolEvent): void {
+export function handled(turn: Turn, event: Exclude<PoolEvent, LeaseEvent>): void {
   switch (event.type) {
     case 'tick':
       return;
@@ -29,7 +35,10 @@ export function handled(turn: Turn, event: PoolEvent): void {
       turn.state = { ...turn.state, shuttingDown: true };
       return;
     case 'prepared':
-      return prepared(turn, event.specId, event.failure);
+      prepared(turn, event.specId, event.failure);
+      return candidatePrepared(turn, event.specId, event.failure);
+    case 'opened':
+      return opened(turn);
     // Also for an older generation: the place it was given has to be given back.
     case 'spawnGranted':
       return spawnGranted(turn, event);
@@ -37,13 +46,16 @@ export function handled(turn: Turn, event: PoolEvent): void {
       return recovered(turn, event, event);
     case 'counted':
       return counted(turn, event);
-    default:
-      if (engineAt(turn, event.replica).generation === event.generation) aboutGeneration(turn, event);
+    default: {
+      const engine = generationIn(turn.state, event);
+      if (engine !== undefined) aboutGeneration(turn, engine, event);
+    }
   }
 }
 
-function aboutGeneration(turn: Turn, event: Exclude<AboutGeneration, { readonly type: 'spawnGranted' | 'recovered' | 'counted' }>): void {
-  const engine = engineAt(turn, event.replica);
+type AboutEngine = Exclude<AboutGeneration, { readonly type: 'spawnGranted' | 'recovered' | 'counted' }>;
+
+function aboutGeneration(turn: Turn, engine: EngineState, event: AboutEngine): void {
   switch (event.type) {
     case 'preflown':
       return preflown(turn, event, event);
@@ -52,7 +64,7 @@ function aboutGeneration(turn: Turn, event: Exclude<AboutGeneration, { readonly 
     case 'startFailed':
       return startFailed(turn, event, event);
     case 'probed':
-      return probed(turn, event);
+      return probed(turn, engine, event.result);
     case 'exited':
       return exited(turn, engine, event.exit);
     case 'gone':
@@ -70,12 +82,12 @@ function aboutGeneration(turn: Turn, event: Exclude<AboutGeneration, { readonly 
   }
 }
 
-function probed(turn: Turn, event: Extract<PoolEvent, { readonly type: 'probed' }>): void {
-  const engine = engineAt(turn, event.replica);
+function probed(turn: Turn, engine: EngineState, result: ProbeResult): void {
   const live = livePhase(engine);
   if (live === null || live.run.identity === null) return;
   const { probes } = specOf(turn.state, live.run.specId);
-  const samples = sampled(live.run.samples, probes, { ...event.result, nowMs: turn.env.nowMs });
+  const samples = sampled(live.run.samples, probes, { ...result, nowMs: turn.env.nowMs });
   const known = samples === live.run.samples ? engine : putRun(turn, engine, { samples });
-  probeSampled(turn, known, healthOf(samples, probes));
+  if (result.kind === 'inUse') inUseHeard(turn, known);
+  else probeSampled(turn, known, healthOf(samples, probes));
 }

@@ -27,7 +27,7 @@ export type PoolCommand =
   | { readonly do: 'reset'; readonly class: string | null; readonly forget: boolean }
   | { readonly do: 'signal'; readonly replica: number; readonly signal: string };
 
-/** `version` and `vars` null or empty: as they are. `same`: replace the engines although nothing has changed. */
+/** `admin`: whoever asks may set any variable, not only those that `settable` names. `version` and `vars` null or empty: as they are. `same`: replace the engines although nothing has changed. */
 export interface ReloadCommand {
   readonly do: 'reload';
   readonly version: string | null;
@@ -38,7 +38,6 @@ export interface ReloadCommand {
   /** Leases left at a deadline are cut, where the reload would otherwise be called off. */
   readonly cutLeases: boolean;
   readonly same: boolean;
-  /** Whether the one who asks has the role admin: others may only set what `engine.settable` names, and only to values that fit it. */
   readonly admin: boolean;
 }
 

@@ -6,10 +6,11 @@ import type { EngineState } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import type { Code } from '../errors.ts';
-import type { ActiveOperation } from './pool-state.ts';
-import type { Operation, OperationKind, OperationState } from './status.ts';
+import { takenOf } from '../lease/lease-state.ts';
+import type { ActiveOperation, PoolState } from './pool-state.ts';
+import type { Operation, OperationKind, OperationProgress, OperationState } from './status.ts';
 import type { Turn } from './turn.ts';
-import { emit, engineIn, stamp } from './turn.ts';
+import { allEngines, emit, engineIn, stamp, stampOf } from './turn.ts';
 import { isWanted } from './wanted-state.ts';
 
 /** Steps kept of one operation. */
@@ -18,19 +19,17 @@ const STEPS_MAX = 200;
 export type Verdict =
   | { readonly is: 'running' }
   | { readonly is: 'succeeded'; readonly outcome: string }
-  | { readonly is: 'cancelled'; readonly message: string }
+  | { readonly is: 'cancelled'; readonly outcome?: string; readonly message: string }
   | { readonly is: 'failed'; readonly outcome: string | null; readonly code: Code; readonly message: string };
 
 /** Adds a line to every operation that is about the replica. */
 export function stepped(turn: Turn, replica: number, text: string): void {
   if (turn.state.operations.length === 0) return;
-  const about = (operation: ActiveOperation): boolean =>
-    operation.stops.includes(replica) || operation.starts.some((target) => target.replica === replica);
   const step = { at: stamp(turn.env.wallMs), text };
   turn.state = {
     ...turn.state,
     operations: turn.state.operations.map((operation) =>
-      about(operation) ? { ...operation, steps: [...operation.steps, step].slice(-STEPS_MAX) } : operation,
+      isAbout(turn.state, operation, replica) ? { ...operation, steps: [...operation.steps, step].slice(-STEPS_MAX) } : operation,
     ),
   };
 }
@@ -38,8 +37,16 @@ export function stepped(turn: Turn, replica: number, text: string): void {
 export function operationForced(turn: Turn, replica: number): void {
   turn.state = {
     ...turn.state,
-    operations: turn.state.operations.map((operation) => (operation.stops.includes(replica) ? { ...operation, forced: true } : operation)),
+    operations: turn.state.operations.map((operation) =>
+      operation.stops.includes(replica) || operation.id === turn.state.rollout?.operationId ? { ...operation, forced: true } : operation,
+    ),
   };
+}
+
+/** Whether what happens to the replica is a step of the operation. */
+function isAbout({ rollout }: PoolState, operation: ActiveOperation, replica: number): boolean {
+  if (operation.id === rollout?.operationId) return true;
+  return operation.stops.includes(replica) || operation.starts.some((target) => target.replica === replica);
 }
 
 /** Ends what is over: each operation exactly once, by what has become of its engines. */
@@ -50,9 +57,10 @@ export function operationsSettled(turn: Turn): void {
   }
 }
 
-/** Takes operations back that a newer command makes pointless. */
+/** Takes operations back that a newer command makes pointless. A reload takes back itself, step by step. */
 export function superseded(turn: Turn, replicas: readonly number[], kinds: readonly OperationKind[]): void {
   for (const operation of turn.state.operations) {
+    if (operation.id === turn.state.rollout?.operationId || operation.id === turn.state.waitingReload?.operationId) continue;
     const overlaps = replicas.some(
       (replica) => operation.stops.includes(replica) || operation.starts.some((target) => target.replica === replica),
     );
@@ -61,7 +69,7 @@ export function superseded(turn: Turn, replicas: readonly number[], kinds: reado
 }
 
 export function ended(turn: Turn, operation: ActiveOperation, verdict: Exclude<Verdict, { readonly is: 'running' }>): void {
-  const shown = operationShown(turn.state.name, operation, { verdict, endedAtMs: turn.env.wallMs });
+  const shown = operationShown(turn.state, operation, { verdict, endedAtMs: turn.env.wallMs, nowMs: turn.env.nowMs, wallMs: turn.env.wallMs });
   turn.state = {
     ...turn.state,
     operations: turn.state.operations.filter(({ id }) => id !== operation.id),
@@ -81,26 +89,49 @@ export function ended(turn: Turn, operation: ActiveOperation, verdict: Exclude<V
 
 /** As the API shows it. */
 export function operationShown(
-  pool: string,
+  pool: PoolState,
   operation: ActiveOperation,
-  end: { readonly verdict: Exclude<Verdict, { readonly is: 'running' }>; readonly endedAtMs: number } | null,
+  given: Seen & ({ readonly verdict: Exclude<Verdict, { readonly is: 'running' }>; readonly endedAtMs: number } | { readonly verdict: null }),
 ): Operation {
-  const verdict = end?.verdict ?? null;
-  const state: OperationState = verdict === null ? 'running' : verdict.is;
+  const { verdict } = given;
+  const waits = [pool.waitingReload?.operationId, pool.waitingScale?.operationId].includes(operation.id);
+  const state: OperationState = verdict === null ? (waits ? 'queued' : 'running') : verdict.is;
   const cancelled = verdict?.is === 'cancelled' ? { code: 'conflict' as const, message: verdict.message } : null;
   return {
     id: operation.id,
     kind: operation.kind,
-    pool,
+    pool: pool.name,
     state,
-    outcome: verdict?.is === 'succeeded' || verdict?.is === 'failed' ? verdict.outcome : null,
+    outcome: outcomeOf(operation.kind, verdict),
     steps: operation.steps,
-    progress: { leasesLeft: 0, deadlineAt: null },
+    progress: verdict === null ? progressOf(pool, operation, given) : { leasesLeft: 0, deadlineAt: null, candidate: null },
     error: verdict?.is === 'failed' ? { code: verdict.code, message: verdict.message } : cancelled,
     by: operation.stamp.by,
     reason: operation.stamp.reason,
     startedAt: stamp(operation.stamp.atMs),
-    endedAt: end === null ? null : stamp(end.endedAtMs),
+    endedAt: given.verdict === null ? null : stamp(given.endedAtMs),
+  };
+}
+
+/** Some kinds name their cancellation as an outcome: contract.md, "Operation outcomes". */
+function outcomeOf(kind: OperationKind, verdict: Exclude<Verdict, { readonly is: 'running' }> | null): string | null {
+  if (verdict === null) return null;
+  if (verdict.is !== 'cancelled') return verdict.outcome;
+  return verdict.outcome ?? (kind === 'drain' || kind === 'reload' ? 'cancelled' : null);
+}
+
+/** Both clocks, to turn one's times into the other's. */
+type Seen = { readonly nowMs: number; readonly wallMs: number };
+
+/** Leases on what is on its way out, and when they are cut. */
+function progressOf(pool: PoolState, operation: ActiveOperation, seen: Seen): OperationProgress {
+  const closing = allEngines(pool).filter(({ replica, closing: order }) => order !== null && isAbout(pool, operation, replica));
+  const deadlines = closing.flatMap(({ closing: order }) => order?.deadlineMs ?? []);
+  const trying = operation.id === pool.rollout?.operationId ? pool.rollout.units.find(({ step }) => step === 'trying') : undefined;
+  return {
+    leasesLeft: closing.reduce((sum, { seats }) => sum + takenOf(seats), 0),
+    deadlineAt: deadlines.length === 0 ? null : stampOf(seen, Math.min(...deadlines)),
+    candidate: trying?.candidate == null ? null : `${engineId({ pool: pool.name, replica: trying.replica })}#${trying.candidate}`,
   };
 }
 
@@ -108,6 +139,10 @@ const DONE: Readonly<Record<OperationKind, string>> = {
   start: 'started',
   stop: 'stopped',
   restart: 'restarted',
+  drain: 'drained',
+  pause: 'paused',
+  resume: 'resumed',
+  reload: 'reloaded',
   scale: 'scaled',
   retry: 'started',
   reset: 'reset',
@@ -116,9 +151,13 @@ const DONE: Readonly<Record<OperationKind, string>> = {
 
 function verdictOf(turn: Turn, operation: ActiveOperation): Verdict {
   if (turn.state.rolling?.operationId === operation.id) return rollingVerdict(turn, operation);
+  // These end themselves: see `finish-state.ts` and `waiting-state.ts`.
+  if ([turn.state.rollout?.operationId, turn.state.waitingReload?.operationId, turn.state.waitingScale?.operationId].includes(operation.id))
+    return { is: 'running' };
   for (const replica of operation.stops) {
     const engine = engineIn(turn.state, replica);
     if (engine?.phase.is === 'stuck') return stuckStop(turn, operation, engine);
+    if (turn.state.others.some((other) => other.replica === replica && isLive(other))) return { is: 'running' };
     if (engine === undefined || !isLive(engine)) continue;
     // Another file, say, has it run again.
     if (isWanted(turn.state, engine)) return { is: 'cancelled', message: `${idOf(turn, engine)} is wanted again` };
@@ -131,7 +170,8 @@ function verdictOf(turn: Turn, operation: ActiveOperation): Verdict {
     else if (verdict.is !== 'succeeded') return saying(operation, verdict);
   }
   if (waiting) return { is: 'running' };
-  return { is: 'succeeded', outcome: operation.forced && operation.kind === 'stop' ? 'forced' : DONE[operation.kind] };
+  const forced = operation.forced && (operation.kind === 'stop' || operation.kind === 'drain');
+  return { is: 'succeeded', outcome: forced ? 'forced' : DONE[operation.kind] };
 }
 
 /** A failure's sentence begins with what could not be done. */

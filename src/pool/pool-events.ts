@@ -1,14 +1,24 @@
 /** What can happen to a pool: everything its mailbox takes. Types only. Each answer carries the generation it is about. */
 import type { PoolSpec } from '../config/spec.ts';
-import type { Exit, Stamp } from '../engine/engine-state.ts';
+import type { Executable, Exit, Stamp } from '../engine/engine-state.ts';
 import type { Identity } from '../engine/identity.ts';
+import type { LeaseEvent } from '../lease/lease-events.ts';
 import type { ProbeResult } from '../engine/samples-state.ts';
 import type { StartFailure } from '../policy/crash-class.ts';
 import type { PoolCommand } from './host.ts';
+import type { Sets } from './pool-state.ts';
 
 interface About {
   readonly replica: number;
   readonly generation: number;
+}
+
+/** The spec that a reload's words make of the present one, and the executable as it lies there now. */
+export interface ReloadTarget {
+  readonly spec: PoolSpec;
+  readonly specId: string;
+  readonly sets: Sets;
+  readonly executable: Executable | null;
 }
 
 /** What is left to read of an ended generation. */
@@ -20,16 +30,26 @@ export interface Evidence {
 }
 
 export type PoolEvent =
+  | LeaseEvent
+  /** The daemon takes requests from now on: leases that went on without it have a whole TTL. */
+  | { readonly type: 'opened' }
   | { readonly type: 'tick' }
   /** A person's command that `refusal` has let through. */
-  | { readonly type: 'command'; readonly command: PoolCommand; readonly operationId: string; readonly stamp: Stamp }
+  | {
+      readonly type: 'command';
+      readonly command: PoolCommand;
+      readonly operationId: string;
+      readonly stamp: Stamp;
+      /** Of a reload: what it goes to. */
+      readonly target?: ReloadTarget;
+    }
   | { readonly type: 'cancel'; readonly operationId: string; readonly stamp: Stamp }
   /** The file's word at the start of the daemon; null: the pool is gone from it. */
   | { readonly type: 'configured'; readonly spec: PoolSpec | null; readonly specId: string }
   | { readonly type: 'rebooted' }
   | { readonly type: 'shutdown' }
   | { readonly type: 'prepared'; readonly specId: string; readonly failure: string | null }
-  | (About & { readonly type: 'preflown'; readonly port: number | null; readonly device: string | null })
+  | (About & { readonly type: 'preflown'; readonly port: number | null; readonly device: string | null; readonly executable?: Executable | null })
   | (About & { readonly type: 'spawnGranted' })
   | (About & { readonly type: 'spawned'; readonly identity: Identity })
   | (About & { readonly type: 'startFailed'; readonly class: StartFailure; readonly message: string })

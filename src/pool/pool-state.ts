@@ -3,18 +3,23 @@
  * `next(state, event, env) → [state, effects]`: the caller stores the state BEFORE it runs the effects, and runs them in their order.
  *
  * Who decides, first rule wins (product.md):
- *   1 shutdown   2 a person's stop   3 a person's start, restart, retry   5 the breakers   6 the limiter   7 back-off   8 the wanted replicas
- * (4, a running reload, comes with reload.)
+ *   1 shutdown   2 a person's stop, drain, pause   3 a person's start, restart, retry   4 a running reload
+ *   5 the breakers   6 the limiter   7 back-off   8 the wanted replicas
+ *
+ * Leases and the queue are part of it: whether an engine may be leased is decided in the same turn as everything else about it, so a drain that is
+ * committed is followed by no grant, and a slot that is free while somebody waits is given away before the turn is over.
  *
  * Nothing here waits: whatever is due at some time is found by `dueMs(state)`, for which the caller arms one timer that sends `tick`.
  * So no timer can be lost, and a restored state goes on where it was.
  */
+import type { Ticket } from '../admission/admission-state.ts';
 import type { PoolSpec } from '../config/spec.ts';
 import type { EngineState, Stamp } from '../engine/engine-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { closedBreaker } from '../policy/breaker.ts';
 import type { RestartLog } from '../policy/restart-limiter.ts';
 import type { StormEntry } from '../policy/storm.ts';
+import type { Rollout, WaitingReload } from '../rollout/rollout.ts';
 import type { OperationKind, OperationStep, PoolStateName } from './status.ts';
 
 export interface ClassState {
@@ -31,7 +36,7 @@ export interface Canary {
 }
 
 export interface Wanted {
-  readonly state: 'running' | 'stopped';
+  readonly state: 'running' | 'stopped' | 'drained';
   /** Whose override it is; null = the file says so. */
   readonly override: Stamp | null;
 }
@@ -44,6 +49,43 @@ export interface Rolling {
   readonly current: { readonly replica: number; readonly old: number } | null;
 }
 
+/** How many engines, and which: a scale-down takes those with the fewest leases, so the rest need not be the first ones. */
+export interface Replicas {
+  readonly count: number;
+  /** Null: 0, 1, 2 … */
+  readonly members: readonly number[] | null;
+  readonly override: Stamp | null;
+}
+
+/** The drain of the whole pool that is under way: by `drain` (those who wait are served first) or by `stop`. */
+export interface Drain {
+  readonly kind: 'drain' | 'stop';
+  /** Monotonic. */
+  readonly sinceMs: number;
+  /** Monotonic. */
+  readonly deadlineMs: number;
+  readonly by: string;
+  /** Users that were cut at the deadline. */
+  readonly cut: number;
+}
+
+export interface WaitingScale {
+  readonly replicas: number;
+  readonly operationId: string;
+  readonly stamp: Stamp;
+}
+
+/** What a person's reload has put in the place of what the file says. */
+export interface SetValue extends Stamp {
+  readonly value: string | null;
+  readonly fileValue: string | null;
+}
+
+export interface Sets {
+  readonly version: SetValue | null;
+  readonly vars: Readonly<Record<string, SetValue>>;
+}
+
 export interface PoolState {
   readonly name: string;
   readonly specId: string;
@@ -52,11 +94,18 @@ export interface PoolState {
   /** Gone from the file: runs on by its last spec. */
   readonly orphaned: boolean;
   readonly wanted: Wanted;
-  readonly replicas: { readonly count: number; readonly override: Stamp | null };
+  readonly replicas: Replicas;
+  /** No new leases, by whom; the engines stay. */
+  readonly paused: Stamp | null;
+  readonly drain: Drain | null;
+  readonly sets: Sets;
   readonly shuttingDown: boolean;
   /** Between the start of the daemon and the file's word (`configured`): what is found is taken in, nothing is decided yet. */
   readonly restoring: boolean;
+  /** One per replica: the one that serves it, or will. */
   readonly engines: readonly EngineState[];
+  /** Candidates of a reload, and engines that were replaced and are not gone yet. */
+  readonly others: readonly EngineState[];
   readonly breaker: Breaker;
   /** What opened it last. */
   readonly opener: 'engines' | 'storm';
@@ -72,6 +121,18 @@ export interface PoolState {
   readonly prepared: { readonly specId: string; readonly step: 'running' | 'done' } | null;
   readonly operations: readonly ActiveOperation[];
   readonly rolling: Rolling | null;
+  readonly rollout: Rollout | null;
+  /** The reload that waits for a drain or another reload to end; a newer one takes its place. */
+  readonly waitingReload: WaitingReload | null;
+  /** A scale is recorded, and acts when a drain or a reload is over. */
+  readonly waitingScale: WaitingScale | null;
+  /** In order of arrival. They do not outlive the daemon: none of this and the next three is stored. */
+  readonly tickets: readonly Ticket[];
+  /** The daemon takes requests: before, no lease expires. */
+  readonly open: boolean;
+  readonly tokens: { readonly epoch: number; readonly issued: number; readonly queued: number };
+  /** Monotonic: nothing of leases and queue is due before it. */
+  readonly leaseDueMs: number;
   readonly lastError: string | null;
   /** An engine has been ready since the pool was started. */
   readonly beenReady: boolean;
@@ -88,7 +149,7 @@ export interface ActiveOperation {
   /** What it waits for: of each replica a generation later than `after` (start, restart …), or that it is not live (stop). */
   readonly starts: readonly { readonly replica: number; readonly after: number }[];
   readonly stops: readonly number[];
-  /** KILL was needed for one of its engines. */
+  /** KILL was needed for one of its engines, or users were cut. */
   readonly forced: boolean;
 }
 
@@ -105,10 +166,14 @@ export function newPool(given: NewPool): PoolState {
     specs: { [given.specId]: given.spec },
     orphaned: false,
     wanted: { state: given.spec.autostart ? 'running' : 'stopped', override: null },
-    replicas: { count: given.spec.replicas, override: null },
+    replicas: { count: given.spec.replicas, members: null, override: null },
+    paused: null,
+    drain: null,
+    sets: { version: null, vars: {} },
     shuttingDown: false,
     restoring: false,
     engines: [],
+    others: [],
     breaker: closedBreaker(given.spec.breaker, given.nowMs),
     opener: 'engines',
     classes: {},
@@ -121,13 +186,21 @@ export function newPool(given: NewPool): PoolState {
     prepared: null,
     operations: [],
     rolling: null,
+    rollout: null,
+    waitingReload: null,
+    waitingScale: null,
+    ...NOBODY_WAITS,
     lastError: null,
     beenReady: false,
     announced: 'stopped',
   };
 }
 
-/** A stored state as the next daemon takes it up: nothing is decided before `configured` has come. */
-export function restored(state: PoolState): PoolState {
-  return { ...state, shuttingDown: false, restoring: true };
+/** What is not stored. */
+const NOBODY_WAITS = { open: false, tickets: [], tokens: { epoch: 0, issued: 0, queued: 0 }, leaseDueMs: Number.NEGATIVE_INFINITY } as const;
+export const VOLATILE: ReadonlySet<string> = new Set(Object.keys(NOBODY_WAITS));
+
+/** A stored state as the next daemon takes it up: nothing is decided before `configured` has come. `epoch` counts the daemon's starts. */
+export function restored(state: PoolState, epoch: number): PoolState {
+  return { ...state, ...NOBODY_WAITS, tokens: { ...NOBODY_WAITS.tokens, epoch }, shuttingDown: false, restoring: true };
 }

@@ -3,17 +3,19 @@ import type { EngineState, Stamp } from '../engine/engine-state.ts';
 import { isLive, livePhase, newEngine } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import { engineUrl } from '../engine/url.ts';
+import { takenOf } from '../lease/lease-state.ts';
+import { activeLeases, slotsOf, takesLeases } from '../lease/seats-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { closedBreaker } from '../policy/breaker.ts';
-import { isCanary } from './breakers-state.ts';
 import { engineReason, engineStateName } from './engine-view.ts';
 import type { Gates } from './gates-state.ts';
 import { gatesAt } from './gates-state.ts';
-import type { PoolState } from './pool-state.ts';
+import type { PoolState, SetValue } from './pool-state.ts';
 import { poolReason } from './reason-view.ts';
+import { poolStateName } from './standing-state.ts';
 import type { BreakerStatus, EngineStatus, Override, PoolStateName, PoolStatus } from './status.ts';
 import { currentSpec, engineIn, specOf, stamp, stampOf } from './turn.ts';
-import { isWanted, poolIsWanted, replicasOf, wantedReplicas } from './wanted-state.ts';
+import { isMember, isWanted, poolIsWanted, replicasOf, wantedReplicas } from './wanted-state.ts';
 
 /** What the pure state does not know: both clocks, and what the host found. */
 export interface Seen {
@@ -24,25 +26,12 @@ export interface Seen {
   readonly external: readonly EngineStatus[];
 }
 
-/** First that fits. */
-export function poolStateName(state: PoolState): PoolStateName {
-  const live = state.engines.filter(isLive);
-  const wanted = wantedReplicas(state);
-  const ready = state.engines.filter(({ phase }) => phase.is === 'ready').length;
-  const engineOf = (replica: number): EngineState | undefined => engineIn(state, replica);
-  if (live.length === 0 && wanted.every((replica) => engineOf(replica)?.phase.is === 'ended')) return 'stopped';
-  if (!poolIsWanted(state) || wanted.length === 0) return 'draining';
-  if (ready === 0 && !wanted.some((replica) => willStart(state, engineOf(replica)))) return 'failed';
-  if (ready === 0 && !state.beenReady) return 'starting';
-  return ready < wanted.length ? 'degraded' : 'running';
-}
-
 export function poolStatus(state: PoolState, seen: Seen): PoolStatus {
   const spec = currentSpec(state);
   const engines = shownEngines(state, seen);
   const gates = gatesAt(state, seen.nowMs);
   const shown = engines.map((engine) => engineStatus(state, engine, { seen, gates }));
-  const ready = engines.filter(({ phase }) => phase.is === 'ready').length;
+  const serving = engines.filter((engine) => state.paused === null && takesLeases(engine, seen.nowMs, false));
   const { reason, message } = poolReason(state, gates);
   return {
     pool: state.name,
@@ -50,13 +39,13 @@ export function poolStatus(state: PoolState, seen: Seen): PoolStatus {
     reason,
     message,
     live: shown.some((engine) => engine.live),
-    ready: ready > 0,
-    draining: false,
+    ready: serving.length > 0 && poolIsWanted(state),
+    draining: state.drain !== null || state.wanted.state === 'drained',
     orphaned: state.orphaned,
-    activeLeases: 0,
+    activeLeases: activeLeases(state),
     slotsTotal: spec.slots * state.replicas.count,
-    slotsFree: spec.slots * ready,
-    queueDepth: 0,
+    slotsFree: serving.reduce((sum, engine) => sum + Math.max(0, slotsOf(state, engine) - takenOf(engine.seats)), 0),
+    queueDepth: state.tickets.length,
     replicas: state.replicas.count,
     wanted: wantedReplicas(state).length,
     engineVersion: spec.engine.version,
@@ -73,31 +62,12 @@ export function poolStatus(state: PoolState, seen: Seen): PoolStatus {
 
 /** Each replica, started before or not, and what still lives of those that were scaled away. */
 function shownEngines(state: PoolState, seen: Seen): EngineState[] {
-  const known = state.engines.filter((engine) => engine.replica < state.replicas.count || isLive(engine));
+  const known = state.engines.filter((engine) => isMember(state, engine.replica) || isLive(engine));
   const made = new Set(known.map(({ replica }) => replica));
   const unmade = replicasOf(state).filter((replica) => !made.has(replica));
   const breaker = closedBreaker(currentSpec(state).breaker, seen.nowMs);
-  return [...known, ...unmade.map((replica) => newEngine(replica, breaker))].toSorted((one, other) => one.replica - other.replica);
-}
-
-/** A start is under way or due, and nothing but time or its own end decides it. */
-function willStart(state: PoolState, engine: EngineState | undefined): boolean {
-  switch (engine?.phase.is) {
-    case 'starting':
-    case 'ready':
-    case 'unready':
-    case 'stopping':
-      return !isCanary(state, engine);
-    case undefined:
-    case 'idle':
-      return state.breaker.is === 'closed';
-    case 'backoff': {
-      const klass = state.classes[engine.lastFailureClass ?? ''];
-      return state.breaker.is === 'closed' && engine.breaker.is !== 'open' && (klass === undefined || klass.breaker.is === 'closed');
-    }
-    default:
-      return false;
-  }
+  const serving = [...known, ...unmade.map((replica) => newEngine(replica, breaker))];
+  return [...serving, ...state.others].toSorted((one, other) => one.replica - other.replica);
 }
 
 function engineStatus(
@@ -111,7 +81,7 @@ function engineStatus(
   return {
     id: engineId({ pool: state.name, replica: engine.replica }),
     generation: engine.generation,
-    role: 'serving',
+    role: engine.role,
     state: engineStateName(engine),
     reason,
     message,
@@ -129,7 +99,7 @@ function engineStatus(
           }),
     version: run === null ? null : spec.engine.version,
     device: run?.device ?? spec.engine.devices?.[engine.replica] ?? null,
-    activeLeases: 0,
+    activeLeases: takenOf(engine.seats),
     inUse: null,
     failures: engine.row,
     breaker: engine.breaker.is,
@@ -153,6 +123,7 @@ function breakerStatus(state: PoolState, seen: Seen): BreakerStatus {
 function overridesOf(state: PoolState): Override[] {
   const spec = currentSpec(state);
   const file = spec.autostart ? 'running' : 'stopped';
+  const { version, vars } = state.sets;
   const whose = ({ by, atMs, reason }: Stamp): Pick<Override, 'by' | 'at' | 'reason'> => ({ by, at: stamp(atMs), reason });
   const { wanted, replicas } = state;
   return [
@@ -162,10 +133,16 @@ function overridesOf(state: PoolState): Override[] {
     ...(replicas.override === null
       ? []
       : [{ key: 'replicas' as const, value: replicas.count, fileValue: spec.replicas, ...whose(replicas.override) }]),
-    ...state.engines.flatMap((engine) =>
-      engine.held === null
-        ? []
-        : [{ key: `engines.${engine.replica}` as const, value: 'stopped' as const, fileValue: file, ...whose(engine.held) } as const],
-    ),
+    ...(state.paused === null ? [] : [{ key: 'paused' as const, value: 'paused', fileValue: null, ...whose(state.paused) }]),
+    ...state.engines.flatMap(({ replica, held, paused }): Override[] => [
+      ...(held === null ? [] : [{ key: `engines.${replica}` as const, value: held.as, fileValue: file, ...whose(held) }]),
+      ...(paused === null ? [] : [{ key: `engines.${replica}` as const, value: 'paused', fileValue: file, ...whose(paused) }]),
+    ]),
+    ...(version === null ? [] : [{ key: 'engine.version' as const, ...valuesOf(version), ...whose(version) }]),
+    ...Object.entries(vars).map(([name, set]) => ({ key: `engine.vars.${name}` as const, ...valuesOf(set), ...whose(set) })),
   ];
+}
+
+function valuesOf({ value, fileValue }: SetValue): Pick<Override, 'value' | 'fileValue'> {
+  return { value, fileValue };
 }

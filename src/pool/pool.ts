@@ -1,49 +1,55 @@
 /**
  * One pool at work: a mailbox that handles one event at a time. ORDER per event: decide, store, announce, then act.
  * There is no policy here; what is to be done comes from `pool-next-state.ts` as effects.
+ *
+ * What is asked of leases is many small things: `ask` lets them wait until the turn of the event loop is over, and all that came meanwhile, to any
+ * pool, is decided then and stored by one commit (`commits.ts`). Events that came in that turn are older: they are decided first.
  */
 import type { Clock, Timer } from '../clock.ts';
 import { momentOf } from '../clock.ts';
 import { PooldError } from '../errors.ts';
 import type { Happening } from '../events/event.ts';
 import { effectPoint, failpoint } from '../failpoint.ts';
-import type { Store } from '../store/store.ts';
+import type { LeaseEars } from '../lease/lease-ears.ts';
+import type { LeaseEvent } from '../lease/lease-events.ts';
+import type { Batch, Store } from '../store/store.ts';
+import type { Commits } from './commits.ts';
 import { dueMs } from './due-state.ts';
 import { EffectRunner } from './effect-runner.ts';
 import type { Effect } from './effects.ts';
-import type { HistoryEntry } from './host.ts';
 import type { PoolEvent } from './pool-events.ts';
 import { next } from './pool-next-state.ts';
 import type { PoolState } from './pool-state.ts';
 import type { Room } from './room.ts';
+import { endedRows, isEmpty, rowsOf } from './rows.ts';
 import type { StartGate } from './start-gate.ts';
-import type { Operation } from './status.ts';
 
 export interface PoolParts {
   readonly clock: Clock;
   readonly store: Store;
+  readonly commits: Commits;
   readonly room: Room;
   readonly gate: StartGate;
+  readonly leases: LeaseEars;
   readonly publish: (happening: Happening) => void;
   /** Faults of ours that no caller can be told of. */
   readonly fault: (error: unknown) => void;
   readonly bootId: string;
 }
 
-/** A pool as it stands in the store. */
-export interface StoredPool {
-  readonly bootId: string;
-  readonly state: Omit<PoolState, 'engines'>;
-}
+/** After a commit for leases that the disk had no room for: what time does to them is looked at again only then. */
+const FULL_RETRY_MS = 1_000;
 
 export class Pool {
   readonly #parts: PoolParts;
   readonly #runner: EffectRunner;
   readonly #mail: PoolEvent[] = [];
+  readonly #asked: LeaseEvent[] = [];
   #state: PoolState;
   #stored: PoolState | null;
   #busy = false;
   #timer: Timer | null = null;
+  #armedMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   /** `stored` is what the store holds already, or null for a pool it has not seen. */
@@ -72,6 +78,49 @@ export class Pool {
     }
   }
 
+  /** Decides it at the end of this turn of the event loop; the answer comes over the ears when it is stored. */
+  ask(event: LeaseEvent): void {
+    if (this.#closed) return;
+    this.#asked.push(event);
+    if (this.#asked.length === 1) this.#parts.commits.due(this);
+  }
+
+  /** All that was asked, decided but neither stored nor told. */
+  decide(): Decided {
+    const asked = this.#asked.splice(0);
+    const moment = momentOf(this.#parts.clock);
+    const before = this.#state;
+    const effects: Effect[] = [];
+    for (const event of asked) {
+      const [state, more] = next(this.#state, event, moment);
+      this.#state = state;
+      for (const effect of more) effects.push(effect);
+    }
+    return { asked, before, effects, batch: batchOf(this.#state.name, effects, rowsOf(this.#state, this.#stored, this.#parts.bootId)) };
+  }
+
+  /** It is stored: now it is announced and done. */
+  stood({ effects }: Decided): void {
+    this.#stored = this.#state;
+    this.#announce(effects);
+    this.#busy = true;
+    try {
+      for (const effect of effects) this.#run(effect, 'stored');
+    } finally {
+      this.#busy = false;
+      this.#armSooner();
+    }
+    if (this.#mail.length > 0) this.post(this.#mail.shift() as PoolEvent);
+  }
+
+  /** The disk has no room: nothing of it has happened, and whoever asked is told so. */
+  undone({ asked, before }: Decided): void {
+    this.#state = before;
+    const message = `cannot lease an engine of ${before.name}: the disk of the state directory is full; make room and ask again`;
+    const refused = { code: 'storage_full', message, facts: { pool: before.name } } as const;
+    for (const { to } of asked) this.#parts.leases.answered(to, { is: 'refused', refused });
+  }
+
   /** Takes no more mail: what the engines do from now on is the next daemon's business. */
   close(): void {
     this.#closed = true;
@@ -88,13 +137,15 @@ export class Pool {
       throw new PooldError(
         'storage_full',
         `cannot record the command for ${before.name}: the disk of the state directory is full; make room and ask again`,
-        {
-          pool: before.name,
-        },
+        { pool: before.name },
       );
     }
-    for (const effect of effects) if (effect.do === 'emit') this.#parts.publish(effect.happening);
+    this.#announce(effects);
     for (const effect of effects) this.#run(effect, stored);
+  }
+
+  #announce(effects: readonly Effect[]): void {
+    for (const effect of effects) if (effect.do === 'emit') this.#parts.publish(effect.happening);
   }
 
   #run(effect: Effect, stored: 'stored' | 'unstored'): void {
@@ -115,13 +166,11 @@ export class Pool {
 
   /** On a full disk a command is refused; anything else has happened, and is stored with the next commit that goes through. */
   #store(effects: readonly Effect[], event: PoolEvent): 'stored' | 'unstored' | 'refused' {
-    const operations: Operation[] = effects.flatMap((effect) => (effect.do === 'operation' ? [effect.operation] : []));
-    const exits: HistoryEntry[] = effects.flatMap((effect) => (effect.do === 'record' ? [effect.entry] : []));
-    const rows = rowsOf(this.#state, this.#stored, this.#parts.bootId);
-    if (rows.pools.length + rows.engines.length + operations.length + exits.length === 0) return 'stored';
+    const batch = batchOf(this.#state.name, effects, rowsOf(this.#state, this.#stored, this.#parts.bootId));
+    if (isEmpty(batch)) return 'stored';
     try {
       failpoint('commit:before');
-      this.#parts.store.commit({ ...rows, operations, exits });
+      this.#parts.store.commit(batch);
       failpoint('commit:after');
       this.#stored = this.#state;
       return 'stored';
@@ -131,13 +180,19 @@ export class Pool {
     }
   }
 
+  /** After what only concerns leases: a timer that fires early does no harm, so it is set anew only for something sooner. */
+  #armSooner(): void {
+    if (this.#state.leaseDueMs < this.#armedMs) this.#arm();
+  }
+
   #arm(): void {
     this.#timer?.cancel();
     if (this.#closed) return;
-    const { clock } = this.#parts;
+    const { clock, store } = this.#parts;
     const nowMs = clock.nowMs();
     const due = dueMs(this.#state, nowMs);
-    this.#timer = clock.after(due - nowMs, () => {
+    this.#armedMs = store.full ? Math.max(due, nowMs + FULL_RETRY_MS) : due;
+    this.#timer = clock.after(this.#armedMs - nowMs, () => {
       try {
         this.post({ type: 'tick' });
       } catch (error) {
@@ -147,15 +202,19 @@ export class Pool {
   }
 }
 
-/** Only what has changed since the last commit: states share what stays the same. */
-function rowsOf(state: PoolState, stored: PoolState | null, bootId: string) {
-  const { engines, ...rest } = state;
-  const known = new Map(stored?.engines.map((engine) => [engine.replica, engine]));
-  const changed = engines.filter((engine) => known.get(engine.replica) !== engine);
-  const samePool = stored !== null && Object.entries(rest).every(([key, value]) => stored[key as keyof PoolState] === value);
-  const row: StoredPool = { bootId, state: rest };
+export interface Decided {
+  readonly asked: readonly LeaseEvent[];
+  readonly before: PoolState;
+  readonly effects: readonly Effect[];
+  readonly batch: Batch;
+}
+
+/** What goes into one commit: the rows that changed, and what has ended for good. */
+function batchOf(pool: string, effects: readonly Effect[], rows: Pick<Batch, 'pools' | 'engines' | 'leases'>): Batch {
   return {
-    pools: samePool ? [] : [{ pool: state.name, state: JSON.stringify(row) }],
-    engines: changed.map((engine) => ({ pool: state.name, replica: engine.replica, state: JSON.stringify(engine) })),
+    ...rows,
+    operations: effects.flatMap((effect) => (effect.do === 'operation' ? [effect.operation] : [])),
+    exits: effects.flatMap((effect) => (effect.do === 'record' ? [effect.entry] : [])),
+    ended: effects.flatMap((effect) => (effect.do === 'leaseEnded' ? endedRows(pool, effect.ended) : [])),
   };
 }

@@ -1,11 +1,14 @@
 /** Why a pool is as it is: one word, one sentence; and `explain`, which tells every rule that has a say. Questions only. */
+import type { Stamp } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
+import { activeLeases } from '../lease/seats-state.ts';
 import { countInWindow } from '../policy/restart-limiter.ts';
 import { ANY, missing } from './breakers-state.ts';
 import { span } from './end-message.ts';
 import { engineReason, engineStateName, idIn } from './engine-view.ts';
 import type { Gates } from './gates-state.ts';
 import type { PoolState } from './pool-state.ts';
+import type { Rollout } from '../rollout/rollout.ts';
 import { limitOf, stormSpecOf } from './restarts-state.ts';
 import type { Explanation } from './status.ts';
 import { currentSpec, stamp } from './turn.ts';
@@ -13,20 +16,15 @@ import { wantedReplicas } from './wanted-state.ts';
 
 export function poolReason(state: PoolState, now: Gates): { readonly reason: string | null; readonly message: string | null } {
   if (state.shuttingDown) return { reason: 'shutting_down', message: 'the daemon is stopping' };
-  if (state.wanted.state === 'stopped') {
-    const { override } = state.wanted;
-    if (override === null) return { reason: 'autostart_off', message: `autostart is off; poolctl start ${state.name} starts it` };
-    return {
-      reason: 'stopped_by_hand',
-      message: `stopped by ${override.by} at ${stamp(override.atMs)}${override.reason === null ? '' : `: ${override.reason}`}`,
-    };
-  }
+  if (state.wanted.state !== 'running') return notWanted(state, now);
+  if (state.rollout !== null) return { reason: state.rollout.kind, message: rolloutSays(state, state.rollout) };
   const [open] = breakerNames(state).flatMap((name) => breakerSays(state, name, now) ?? []);
   if (open !== undefined) return { reason: 'breaker_open', message: open };
   const wanted = wantedReplicas(state);
   if (wanted.length === 0) return nothingWanted(state);
   const notReady = state.engines.filter((engine) => wanted.includes(engine.replica) && engine.phase.is !== 'ready');
   const [first] = notReady.toSorted((one, other) => Number(isLive(one)) - Number(isLive(other)) || one.replica - other.replica);
+  if (state.paused !== null && first === undefined) return pausedSays(state, state.paused);
   if (first === undefined) return { reason: null, message: null };
   const why = engineReason(state, first, now);
   return {
@@ -35,9 +33,37 @@ export function poolReason(state: PoolState, now: Gates): { readonly reason: str
   };
 }
 
+function notWanted(state: PoolState, { nowMs }: Gates): { readonly reason: string; readonly message: string } {
+  const { override } = state.wanted;
+  const { drain } = state;
+  if (override === null) return { reason: 'autostart_off', message: `autostart is off; poolctl start ${state.name} starts it` };
+  const drained = state.wanted.state === 'drained';
+  const who = `${state.wanted.state} by ${override.by} at ${stamp(override.atMs)}${override.reason === null ? '' : `: ${override.reason}`}`;
+  const reason = drained ? 'drained' : 'stopped_by_hand';
+  if (drain === null) return { reason, message: drained ? `${who}; poolctl resume ${state.name} starts it` : who };
+  const waiting = drained && state.tickets.length > 0 ? `, ${state.tickets.length} are waiting and still served` : '';
+  const left = `${activeLeases(state)} leases are held${waiting}; at most ${span(Math.max(0, drain.deadlineMs - nowMs))} until they are cut`;
+  return { reason, message: `${who}; ${left}` };
+}
+
+function pausedSays(state: PoolState, paused: Stamp): { readonly reason: string; readonly message: string } {
+  const why = paused.reason === null ? '' : `: ${paused.reason}`;
+  return { reason: 'paused', message: `paused by ${paused.by} at ${stamp(paused.atMs)}${why}; poolctl resume ${state.name} goes on` };
+}
+
+function rolloutSays(state: PoolState, { kind, strategy, step, done, units, todo, failure }: Rollout): string {
+  const all = done.length + units.length + todo.length;
+  const where = units.map((unit) => `${state.name}/${unit.replica} ${unit.step}`).join(', ');
+  const back = failure === null ? '' : `, going back: ${failure.message}`;
+  return `${kind} (${strategy}), ${step === 'committed' ? 'done but for old engines in use' : `${done.length} of ${all} replaced`}${where === '' ? '' : `; ${where}`}${back}`;
+}
+
 /** The pool is to run, but with no engine: scaled to none, or each of them stopped. */
 function nothingWanted(state: PoolState): { readonly reason: string; readonly message: string } {
   const { count, override } = state.replicas;
+  if (state.engines.some(({ held }) => held?.as === 'drained')) {
+    return { reason: 'drained', message: `none of its ${count} engines is wanted; poolctl resume ${state.name} starts those that were drained` };
+  }
   if (count === 0)
     return {
       reason: 'scaled_to_none',

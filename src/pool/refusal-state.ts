@@ -1,12 +1,13 @@
 /** Which commands are refused before anything is changed, and with what words. A question: it changes nothing. */
 import { isLive } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
-import { subjectOf } from './command-state.ts';
+import { reloadRefusal } from '../rollout/plan-state.ts';
+import { subjectOf } from './begun-state.ts';
 import { span } from './end-message.ts';
 import type { PoolCommand } from './host.ts';
 import type { PoolState } from './pool-state.ts';
 import { currentSpec, engineIn } from './turn.ts';
-import { isWanted, replicasOf } from './wanted-state.ts';
+import { isMember, isWanted, replicasOf } from './wanted-state.ts';
 
 /** Replicas of a pool at most: what a host of today can hold, and what a typing error must not exceed. */
 const REPLICAS_MAX = 1_000;
@@ -26,15 +27,19 @@ export function refusal(state: PoolState, command: PoolCommand, nowMs: number): 
   }
   if ('replica' in command && command.replica !== null) {
     if (!knows(state, command.replica)) {
-      const message = `cannot ${command.do} ${subjectOf(state, command.replica)}: the pool has ${state.replicas.count} replicas, counted from 0`;
+      const message = `cannot ${command.do} ${subjectOf(state, command.replica)}: the pool has ${replicasText(state)}`;
       return new PooldError('engine_not_found', message, { pool });
     }
   }
   switch (command.do) {
     case 'start':
-      return breakerRefusal(state, command, nowMs);
+      return drainingRefusal(state, command.replica) ?? breakerRefusal(state, command, nowMs);
     case 'restart':
-      return stoppedRefusal(state, command.do, command.replica) ?? breakerRefusal(state, command, nowMs);
+      return (
+        stoppedRefusal(state, command.do, command.replica) ?? underWayRefusal(state, command.do) ?? breakerRefusal(state, command, nowMs)
+      );
+    case 'reload':
+      return reloadRefusal(state, command);
     case 'retry':
       return stoppedRefusal(state, command.do, command.replica);
     case 'scale':
@@ -44,12 +49,39 @@ export function refusal(state: PoolState, command: PoolCommand, nowMs: number): 
     case 'reset':
       return resetRefusal(state, command.class);
     case 'stop':
+    case 'drain':
+    case 'pause':
+    case 'resume':
       return null;
   }
 }
 
+/** A start does not take a drain back by the way. */
+function drainingRefusal(state: PoolState, replica: number | null): PooldError | null {
+  const engine = replica === null ? undefined : engineIn(state, replica);
+  const draining = state.drain?.kind === 'drain' || (engine?.held?.as === 'drained' && isLive(engine));
+  if (!draining) return null;
+  const subject = subjectOf(state, replica);
+  const message = `cannot start ${subject}: it is draining; poolctl resume ${subject} takes the drain back`;
+  return new PooldError('pool_draining', message, { pool: state.name, reason: 'MAINTENANCE' });
+}
+
+/** One after the other is enough for one pool. */
+function underWayRefusal({ name, rollout, drain }: PoolState, verb: 'restart'): PooldError | null {
+  if (rollout === null && drain === null) return null;
+  const what = rollout === null ? 'drain' : rollout.kind;
+  const message = `cannot ${verb} ${name}: a ${what} is under way; wait for it, or cancel it with poolctl operations --cancel`;
+  return new PooldError('conflict', message, { pool: name });
+}
+
+/** `2 replicas, counted from 0`, or which they are. */
+export function replicasText(state: PoolState): string {
+  const { count, members } = state.replicas;
+  return members === null ? `${count} replicas, counted from 0` : `the replicas ${members.join(', ')}`;
+}
+
 function knows(state: PoolState, replica: number): boolean {
-  return replica < state.replicas.count || state.engines.some((engine) => engine.replica === replica && isLive(engine));
+  return isMember(state, replica) || state.engines.some((engine) => engine.replica === replica && isLive(engine));
 }
 
 /** `restart` and `retry` start nothing that a person has stopped. */

@@ -1,6 +1,7 @@
 /** The start of the daemon: stored pools and the file's word become pools at work. ORDER: find what lives, take it in, then let the file decide. */
 import { createHash } from 'node:crypto';
 import type { PoolSpec } from '../config/spec.ts';
+import { completedSpec } from '../config/stored-spec.ts';
 import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import type { EngineRef, Identity } from '../engine/identity.ts';
@@ -102,7 +103,8 @@ function storedPools(stored: Stored): { readonly bootId: string; readonly state:
   return stored.pools.map(({ pool, state }) => {
     const { bootId, state: rest } = JSON.parse(state) as StoredPool;
     const engines = stored.engines.filter((row) => row.pool === pool).map((row) => JSON.parse(row.state) as EngineState);
-    return { bootId, state: { ...rest, engines: engines.toSorted((one, other) => one.replica - other.replica) } };
+    const specs = Object.fromEntries(Object.entries(rest.specs).map(([id, spec]) => [id, completedSpec(spec)]));
+    return { bootId, state: { ...rest, specs, engines: engines.toSorted((one, other) => one.replica - other.replica) } };
   });
 }
 

@@ -1,6 +1,6 @@
 /** What a pool asks of the world of processes: `engine/engine-room.ts` keeps the promise. Types only. */
 import type { PoolSpec } from '../config/spec.ts';
-import type { Exit } from '../engine/engine-state.ts';
+import type { Executable, Exit, Side } from '../engine/engine-state.ts';
 import type { EngineRef, Identity } from '../engine/identity.ts';
 import type { ProbeResult } from '../engine/samples-state.ts';
 import type { StartFailure } from '../policy/crash-class.ts';
@@ -15,6 +15,8 @@ export interface FailedStart {
 /** A generation as the room has to know it: what it runs by, and where. */
 export interface Order {
   readonly ref: EngineRef;
+  /** Which of the replica's two sets of files and ports is its own. */
+  readonly side: Side;
   readonly spec: PoolSpec;
   readonly port: number | null;
   readonly device: string | null;
@@ -41,6 +43,7 @@ export interface Findings {
     readonly identity: Identity;
     readonly port: number | null;
     readonly device: string | null;
+    readonly side: Side;
   }[];
 }
 
@@ -48,7 +51,13 @@ export interface Room {
   readonly containment: 'cgroup' | 'weak';
   /** Null when it went well, else the sentence that says why not. */
   prepare(spec: PoolSpec, specId: string): Promise<string | null>;
-  preflight(order: Order): Promise<{ readonly port: number | null; readonly device: string | null } | FailedStart>;
+  preflight(
+    order: Order,
+  ): Promise<{ readonly port: number | null; readonly device: string | null; readonly executable: Executable | null } | FailedStart>;
+  /** The executable that a start by this spec would find now; null where it finds none. */
+  executable(order: Order): Promise<Executable | null>;
+  /** Asks the busy gauge now. */
+  askInUse(ref: EngineRef): void;
   /** Warnings (a limit left out by `bestEffort`) go to the log. */
   spawn(order: Order): Promise<Identity | FailedStart>;
   /** Calls `ended` once, when the main process has ended. */
@@ -69,17 +78,17 @@ export interface Room {
   abandon(ref: EngineRef): void;
   /** The end of the generation is stored: record, cgroup, pid and handoff file go. */
   release(ref: EngineRef): void;
-  releasePort(pool: string, replica: number): void;
+  releasePort(place: { readonly pool: string; readonly replica: number; readonly side: Side }): void;
   /** Output of the pool's `onExit`. */
   onExit(spec: PoolSpec, entry: HistoryEntry): Promise<string>;
   /** Looks for what the store knows, and for what it does not. The end of what lives is told from then on over `watchEnd`. */
   find(stored: readonly { readonly order: Order; readonly identity: Identity | null }[]): Promise<Findings>;
   /** Takes in what was found unknown, by the order it is taken to run by. */
   recover(living: Living): void;
-  /** The highest generation that the replica's log speaks of; 0 when none. */
+  /** The highest generation that the replica's logs speak of; 0 when none. */
   lastGeneration(spec: PoolSpec, replica: number): Promise<number>;
   logs(
-    about: { readonly pool: string; readonly replica: number; readonly spec: PoolSpec },
+    about: { readonly pool: string; readonly replica: number; readonly side: Side; readonly spec: PoolSpec },
     query: LogQuery,
     signal: AbortSignal,
   ): AsyncIterable<LogLine>;

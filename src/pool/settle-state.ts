@@ -2,34 +2,80 @@
  * What is due by now, after any event: timers, engines that are not wanted, breakers, a rolling restart, starts. The order is the order of the
  * deciders in product.md: what a person or the shutdown ends goes first, then the breakers, then limiter, back-off and the wanted replicas.
  */
+import { hopelessRefused, promoted, ticketsExpired } from '../admission/queue-state.ts';
 import type { PoolSpec } from '../config/spec.ts';
 import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import type { Health } from '../engine/samples-state.ts';
+import { healthOf } from '../engine/samples-state.ts';
+import { reportedUntilMs } from '../lease/reports-state.ts';
+import { allLeasesEnded, leasesExpired } from '../lease/seats-state.ts';
+import { waitingReloadActed } from '../rollout/reload-commands-state.ts';
+import { isBeingReplaced, rolloutAdvanced } from '../rollout/rollout-state.ts';
 import { breakersAdvanced } from './canary-state.ts';
-import { startsAsked } from './command-state.ts';
+import type { ClosingOrder } from './closings-state.ts';
+import { closingsSettled, engineClosed } from './closings-state.ts';
+import { poolDrainSettled } from './drain-state.ts';
 import { killTimeElapsed, stopTold } from './endings-state.ts';
+import { nextLeaseDueMs } from './lease-due-state.ts';
 import { backoffAnnounced, succeeded } from './failures-state.ts';
 import { dueAtMs, gatesAt } from './gates-state.ts';
 import { levelAnnounced } from './restarts-state.ts';
 import { rollingAdvanced } from './rolling-state.ts';
+import { waitingScaleActed } from './scale-state.ts';
+import { startsAsked } from './start-commands-state.ts';
 import { becameReady, startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
-import { currentSpec, emit, engineAt, engineIn, put, specOf } from './turn.ts';
+import { allEngines, currentSpec, emit, engineAt, engineIn, put, specOf } from './turn.ts';
 import { isWanted, poolIsWanted, wantedReplicas } from './wanted-state.ts';
+
+/** At SIGTERM nobody is waited for longer than this, whatever the pool's own deadline. product.md, "Who decides". */
+const SHUTDOWN_DEADLINE_MS = 90_000;
 
 export function settled(turn: Turn): void {
   if (turn.state.restoring) return;
-  for (const engine of turn.state.engines) timersElapsed(turn, engine);
+  for (const engine of allEngines(turn.state)) timersElapsed(turn, engine);
+  timeOfLeases(turn);
   for (const engine of turn.state.engines) if (!isWanted(turn.state, engine)) unwantedEnded(turn, engine);
+  if (turn.state.shuttingDown) for (const other of turn.state.others) otherEnded(turn, other);
+  closingsSettled(turn);
+  poolDrainSettled(turn);
   levelAnnounced(turn);
   shownCountReset(turn);
-  if (turn.state.shuttingDown) return;
+  if (!turn.state.shuttingDown) startsSettled(turn);
+  leasesSettled(turn);
+}
+
+function startsSettled(turn: Turn): void {
   breakersAdvanced(turn);
+  rolloutAdvanced(turn);
+  waitingReloadActed(turn);
+  rolloutAdvanced(turn);
+  waitingScaleActed(turn);
   rollingAdvanced(turn);
   startsAsked(turn);
   startsDecided(turn);
   specsForgotten(turn);
+}
+
+function timeOfLeases(turn: Turn): void {
+  if (turn.env.nowMs < turn.state.leaseDueMs) return;
+  leasesExpired(turn);
+  ticketsExpired(turn);
+  turn.state = { ...turn.state, leaseDueMs: nextLeaseDueMs(turn.state) };
+}
+
+/** ORDER: the leases of what has ended end first, then whoever waits is promoted to what is free, and only then is it clear who waits for nothing. */
+function leasesSettled(turn: Turn): void {
+  for (const engine of allEngines(turn.state)) {
+    const { phase } = engine;
+    if (phase.is === 'ready' || phase.is === 'unready' || !engine.seats.some((lease) => lease !== null)) continue;
+    allLeasesEnded(turn, engine, 'engine_lost', `${turn.state.name}/${engine.replica} has ended or is about to: it is ${phase.is}`);
+  }
+  promoted(turn);
+  hopelessRefused(turn);
+  // Whoever was waited for is gone from the queue by now.
+  closingsSettled(turn);
 }
 
 /** Times are compared as the sums that `dueMs` tells: a difference of fractions can come out below the same span. */
@@ -38,7 +84,8 @@ function timersElapsed(turn: Turn, engine: EngineState): void {
   const { phase } = engine;
   const { nowMs } = turn.env;
   if (phase.is === 'starting') startTimeElapsed(turn, engine);
-  if (phase.is !== 'ready') return;
+  if (phase.is === 'unready') reportForgotten(turn, engine);
+  if (phase.is !== 'ready' || engine.role !== 'serving') return;
   const { readySinceMs } = phase.run;
   const spec = currentSpec(turn.state);
   if (readySinceMs === null) return;
@@ -56,15 +103,43 @@ function startTimeElapsed(turn: Turn, engine: EngineState): void {
   else if (nowMs >= startEndsMs(live.run, spec.startTimeoutMs)) stopTold(turn, engine, 'start_timeout');
 }
 
+/** It was kept out for what its holders had said of it: now its probes count again. */
+function reportForgotten(turn: Turn, engine: EngineState): void {
+  const { phase } = engine;
+  if (phase.is !== 'unready' || phase.why !== 'reported' || turn.env.nowMs < reportedUntilMs(engine)) return;
+  const { probes } = specOf(turn.state, phase.run.specId);
+  const probed = put(turn, { ...engine, reports: [], phase: { ...phase, why: 'readiness' } });
+  if (healthOf(phase.run.samples, probes) === 'ready') becameReady(turn, probed);
+}
+
 function isUnprobed(spec: PoolSpec): boolean {
   return spec.probes.startup === null && spec.probes.readiness === null;
 }
 
-/** A start that was due is called off too. At a shutdown it stays due: the next daemon goes on with it. */
+/** Nobody who uses it is cut off before the deadline. A start that was due is called off too. At a shutdown it stays due: the next daemon goes on with it. */
 function unwantedEnded(turn: Turn, engine: EngineState): void {
-  stopTold(turn, engine, 'requested');
+  if (engine.closing === null) engineClosed(turn, engine, unwantedOrder(turn));
   const due = engine.phase.is === 'backoff' || engine.phase.is === 'failed' || engine.phase.is === 'ended';
   if (due && !turn.state.shuttingDown) put(turn, { ...engine, phase: { is: 'idle' } });
+}
+
+/** At a shutdown candidates go, and what is retiring has no more time than the others. */
+function otherEnded(turn: Turn, other: EngineState): void {
+  const order = unwantedOrder(turn);
+  if (other.closing === null || other.closing.deadlineMs > order.deadlineMs) engineClosed(turn, other, order);
+}
+
+function unwantedOrder(turn: Turn): ClosingOrder {
+  const { drain, shuttingDown } = turn.state;
+  const { nowMs } = turn.env;
+  const { deadlineMs } = currentSpec(turn.state).drain;
+  const ownMs = nowMs + (shuttingDown ? Math.min(deadlineMs, SHUTDOWN_DEADLINE_MS) : deadlineMs);
+  return {
+    for: 'unwanted',
+    deadlineMs: drain === null ? ownMs : Math.min(ownMs, drain.deadlineMs),
+    takesQueue: drain?.kind === 'drain',
+    atDeadline: 'forced',
+  };
 }
 
 /** A probe's raw result: thresholds decide, here and nowhere else. */
@@ -81,7 +156,7 @@ export function probeSampled(turn: Turn, engine: EngineState, health: Health): v
       return;
     case 'unready':
       if (health === 'unhealthy') stopTold(turn, engine, 'unhealthy');
-      else if (health === 'ready') becameReady(turn, engine);
+      else if (health === 'ready' && turn.env.nowMs >= reportedUntilMs(engine)) becameReady(turn, engine);
       return;
     case 'stopping':
     case 'stuck':
@@ -104,14 +179,14 @@ function startsDecided(turn: Turn): void {
   if (!poolIsWanted(turn.state)) return;
   for (const replica of wantedReplicas(turn.state)) {
     const engine = engineAt(turn, replica);
-    if (engine.phase.is !== 'idle') continue;
+    if (engine.phase.is !== 'idle' || isBeingReplaced(turn.state, replica)) continue;
     if (turn.state.breaker.is === 'closed' && engine.breaker.is === 'closed') startBegun(turn, engine, 'first');
     else {
       const phase = { is: 'backoff', why: 'failure', cause: 'first', dueMs: turn.env.nowMs, delayMs: 0 } as const;
       backoffAnnounced(turn, put(turn, { ...engine, phase }));
     }
   }
-  const waiting = turn.state.engines.filter((engine) => engine.phase.is === 'backoff' && isWanted(turn.state, engine));
+  const waiting = turn.state.engines.filter((engine) => engine.phase.is === 'backoff' && isWanted(turn.state, engine) && !isBeingReplaced(turn.state, engine.replica));
   const gates = gatesAt(turn.state, turn.env.nowMs);
   for (const engine of waiting.toSorted((one, other) => dueAtMs(one) - dueAtMs(other) || one.replica - other.replica)) {
     if (engine.phase.is === 'backoff' && gates.of(engine).is === 'free') startBegun(turn, engine, engine.phase.cause);
@@ -135,9 +210,10 @@ export function stableAtMs(state: Turn['state']): number {
 
 /** Old specs go with the last generation that was started by them. */
 function specsForgotten(turn: Turn): void {
-  const { specs, specId, engines } = turn.state;
+  const { specs, specId, rollout, waitingReload } = turn.state;
   if (Object.keys(specs).length === 1) return;
-  const used = new Set([specId, ...engines.flatMap((engine) => livePhase(engine)?.run.specId ?? [])]);
+  const run = allEngines(turn.state).flatMap((engine) => [livePhase(engine)?.run.specId ?? [], engine.specId ?? []].flat());
+  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, waitingReload?.specId, ...run]);
   const kept = Object.entries(specs).filter(([id]) => used.has(id));
   if (kept.length < Object.keys(specs).length) turn.state = { ...turn.state, specs: Object.fromEntries(kept) };
 }

@@ -67,7 +67,7 @@ export interface EngineStatus {
 
 /** `engine.version` and `engine.vars.NAME` are what `reload --version` and `--set` have put in the file's place. */
 export interface Override {
-  readonly key: 'replicas' | 'wanted' | `engines.${number}` | 'engine.version' | `engine.vars.${string}`;
+  readonly key: 'replicas' | 'wanted' | 'paused' | `engines.${number}` | 'engine.version' | `engine.vars.${string}`;
   readonly value: number | string | null;
   readonly fileValue: number | string | null;
   readonly by: string;

@@ -39,8 +39,26 @@ export function engineAt(turn: Turn, replica: number): EngineState {
   return engineIn(turn.state, replica) ?? newEngine(replica, closedBreaker(currentSpec(turn.state).breaker, turn.env.nowMs));
 }
 
-/** Puts the engine in its place; engines stand in order of their replica. */
+/** The engine of that generation, whatever its role; undefined when it is gone. */
+export function generationIn(state: PoolState, about: { readonly replica: number; readonly generation: number }): EngineState | undefined {
+  const serving = engineIn(state, about.replica);
+  if (serving?.generation === about.generation) return serving;
+  return state.others.find(({ replica, generation }) => replica === about.replica && generation === about.generation);
+}
+
+/** All generations that are there, the serving ones first. */
+export function allEngines(state: PoolState): readonly EngineState[] {
+  return state.others.length === 0 ? state.engines : [...state.engines, ...state.others];
+}
+
+/** Puts the engine in its place; the serving ones stand in order of their replica, the others in that of their start. */
 export function put(turn: Turn, engine: EngineState): EngineState {
+  if (engine.role !== 'serving') {
+    const { others } = turn.state;
+    const at = others.findIndex(({ replica, generation }) => replica === engine.replica && generation === engine.generation);
+    turn.state = { ...turn.state, others: at < 0 ? [...others, engine] : others.with(at, engine) };
+    return engine;
+  }
   const others = turn.state.engines;
   const there = others[engine.replica]?.replica === engine.replica;
   const at = there ? engine.replica : others.findIndex((other) => other.replica >= engine.replica);

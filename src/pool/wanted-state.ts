@@ -4,7 +4,7 @@ import type { PoolState } from './pool-state.ts';
 
 /** Whether the engine should run: the daemon stays, the pool is wanted, the replica is one of its, and nobody has stopped just this one. */
 export function isWanted(state: PoolState, engine: EngineState): boolean {
-  return poolIsWanted(state) && engine.replica < state.replicas.count && engine.held === null;
+  return poolIsWanted(state) && engine.role === 'serving' && isMember(state, engine.replica) && engine.held === null;
 }
 
 export function poolIsWanted(state: PoolState): boolean {
@@ -18,7 +18,11 @@ export function wantedReplicas(state: PoolState): number[] {
   return replicasOf(state).filter((replica) => !held.has(replica));
 }
 
-/** All the pool has, wanted now or not: 0, 1, 2 … */
-export function replicasOf(state: PoolState): number[] {
-  return Array.from({ length: state.replicas.count }, (_, replica) => replica);
+/** All the pool has, wanted now or not: 0, 1, 2 … unless a scale-down has left others. */
+export function replicasOf({ replicas }: PoolState): readonly number[] {
+  return replicas.members ?? Array.from({ length: replicas.count }, (_, replica) => replica);
+}
+
+export function isMember({ replicas }: PoolState, replica: number): boolean {
+  return replicas.members === null ? replica < replicas.count : replicas.members.includes(replica);
 }

@@ -4,6 +4,8 @@ import type { Operation } from '../pool/status.ts';
 
 export const EXITS_PER_POOL = 1_000;
 export const ENDED_OPERATIONS = 1_000;
+/** Over all pools: those whose holder may still ask, or ask again by the same key. */
+export const ENDED_LEASES = 10_000;
 /** Over all pools; the oldest go first. */
 export const HISTORY_BYTES = 256 << 20;
 /** Characters of one row of a pool or an engine. */

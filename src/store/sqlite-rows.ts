@@ -3,15 +3,15 @@ import type { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import type { HistoryEntry } from '../pool/host.ts';
 import type { Operation } from '../pool/status.ts';
-import { boundedExit, boundedOperation } from './sqlite-bounds.ts';
-import type { Batch, HistoryQuery, Stored } from './store.ts';
+import { boundedExit, boundedOperation, ENDED_LEASES } from './sqlite-bounds.ts';
+import type { Batch, HistoryQuery, LeaseRow, Stored } from './store.ts';
 
 export interface Rows {
   meta(key: string): string | null;
   putMeta(key: string, value: string): void;
-  /** Takes away the rows of numbers, pools and engines that are not as they were written; their names. */
-  dropDamaged(): readonly string[];
-  load(): Stored;
+  /** Takes away the rows of numbers, pools, engines and leases that are not as they were written; their names, and of leases their pools. */
+  dropDamaged(): { readonly names: readonly string[]; readonly leases: readonly string[] };
+  load(): Omit<Stored, 'lostLeases'>;
   /** One transaction. Throws what SQLite throws; nothing is stored then. */
   write(batch: Batch): void;
   history(query: HistoryQuery): readonly HistoryEntry[];
@@ -33,6 +33,15 @@ interface PoolRow {
 
 interface EngineRow extends PoolRow {
   readonly replica: number;
+}
+
+interface HeldRow extends LeaseRow<string> {
+  readonly sum: number;
+}
+
+interface EndedBodyRow extends BodyRow {
+  readonly id: string;
+  readonly at_ms: number;
 }
 
 interface BodyRow {
@@ -61,6 +70,12 @@ export function createRows(db: DatabaseSync, trimmed: (batch: Batch) => void): R
       const body = JSON.stringify(boundedExit(entry));
       sql.putExit.run(entry.pool, replicaOf(entry), entry.generation, entry.startedAt, Date.parse(entry.at), body, sumOf('', body));
     }
+    for (const { pool, replica, generation, slot, lease } of batch.leases) {
+      if (lease === null) sql.dropLease.run(pool, replica, generation, slot);
+      else sql.putLease.run(pool, replica, generation, slot, lease, sumOf(placeOf({ pool, replica, generation, slot }), lease));
+    }
+    for (const { id, endedAtMs, body } of batch.ended) sql.putEnded.run(id, endedAtMs, body, sumOf(id, body));
+    if (batch.ended.length > 0) sql.trimEnded.run(ENDED_LEASES);
     if (batch.exits.length > 0 || batch.operations.length > 0) trimmed(batch);
   };
 
@@ -81,16 +96,24 @@ export function createRows(db: DatabaseSync, trimmed: (batch: Batch) => void): R
       for (const { key } of metas) sql.dropMeta.run(key);
       for (const { pool } of pools) sql.dropPool.run(pool);
       for (const { pool, replica } of engines) sql.dropEngine.run(pool, replica);
-      return [
+      const leases = (sql.leases.all() as unknown as HeldRow[]).filter((row) => row.sum !== sumOf(placeOf(row), row.lease));
+      for (const { pool, replica, generation, slot } of leases) sql.dropLease.run(pool, replica, generation, slot);
+      const names = [
         ...metas.map((row) => `meta ${row.key}`),
         ...pools.map((row) => row.pool),
         ...engines.map((row) => `${row.pool}/${row.replica}`),
+        ...leases.map((row) => `lease ${placeOf(row)}`),
       ];
+      return { names, leases: leases.map(({ pool }) => pool) };
     },
     load() {
       const pools = sql.pools.all() as unknown as PoolRow[];
       const engines = sql.engines.all() as unknown as EngineRow[];
+      const leases = sql.leases.all() as unknown as HeldRow[];
+      const ended = (sql.ended.all() as unknown as EndedBodyRow[]).filter((row) => row.sum === sumOf(row.id, row.body));
       return {
+        leases: leases.map(({ pool, replica, generation, slot, lease }) => ({ pool, replica, generation, slot, lease })),
+        ended: ended.map(({ id, at_ms: endedAtMs, body }) => ({ id, endedAtMs, body })),
         pools: pools.map(({ pool, state }) => ({ pool, state })),
         engines: engines.map(({ pool, replica, state }) => ({ pool, replica, state })),
       };
@@ -133,6 +156,14 @@ function prepared(db: DatabaseSync) {
     engines: db.prepare('SELECT pool, replica, state, sum FROM engines ORDER BY pool, replica'),
     putEngine: db.prepare('INSERT INTO engines VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state, sum = excluded.sum'),
     dropEngine: db.prepare('DELETE FROM engines WHERE pool = ? AND replica = ?'),
+    leases: db.prepare('SELECT pool, replica, generation, slot, lease, sum FROM leases'),
+    putLease: db.prepare(
+      'INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET lease = excluded.lease, sum = excluded.sum',
+    ),
+    dropLease: db.prepare('DELETE FROM leases WHERE pool = ? AND replica = ? AND generation = ? AND slot = ?'),
+    ended: db.prepare('SELECT id, at_ms, body, sum FROM ended_leases ORDER BY seq'),
+    putEnded: db.prepare('INSERT INTO ended_leases (id, at_ms, body, sum) VALUES (?, ?, ?, ?)'),
+    trimEnded: db.prepare('DELETE FROM ended_leases WHERE seq <= (SELECT max(seq) FROM ended_leases) - ?'),
     operation: db.prepare('SELECT body, sum FROM operations WHERE id = ?'),
     operations: db.prepare('SELECT body, sum FROM operations WHERE ?1 IS NULL OR pool = ?1 ORDER BY seq DESC'),
     putOperation: db.prepare(
@@ -155,6 +186,10 @@ function whole<T>(rows: unknown): readonly T[] {
 /** The key is in it: a row under another's name is damaged too. */
 function sumOf(key: string, text: string): number {
   return crc32(text, crc32(key));
+}
+
+function placeOf({ pool, replica, generation, slot }: Omit<LeaseRow<unknown>, 'lease'>): string {
+  return `${pool}/${replica}/${generation}/${slot}`;
 }
 
 function replicaOf({ engine }: HistoryEntry): number {

@@ -21,4 +21,13 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX exits_of_pool ON exits (pool, seq);
   `,
+  `
+  CREATE TABLE leases (
+    pool TEXT NOT NULL, replica INTEGER NOT NULL, generation INTEGER NOT NULL, slot INTEGER NOT NULL, lease TEXT NOT NULL, sum INTEGER NOT NULL,
+    PRIMARY KEY (pool, replica, generation, slot)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE ended_leases (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, at_ms INTEGER NOT NULL, body TEXT NOT NULL, sum INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -52,6 +52,7 @@ interface Opened {
   readonly trim: Trim;
   readonly identity: Identity;
   readonly damage: string | null;
+  readonly lostLeases: readonly string[];
 }
 
 class SqliteStore implements Store {
@@ -64,8 +65,10 @@ class SqliteStore implements Store {
   readonly #db: DatabaseSync;
   readonly #rows: Rows;
   readonly #trim: Trim;
+  readonly #lostLeases: readonly string[];
 
-  constructor({ directory }: StoreOptions, ballast: Ballast, { db, rows, trim, identity, damage }: Opened) {
+  constructor({ directory }: StoreOptions, ballast: Ballast, { db, rows, trim, identity, damage, lostLeases }: Opened) {
+    this.#lostLeases = lostLeases;
     this.epoch = identity.epoch;
     this.instance = identity.instance;
     this.damage = damage;
@@ -77,7 +80,7 @@ class SqliteStore implements Store {
   }
 
   load(): ReturnType<Store['load']> {
-    return this.#rows.load();
+    return { ...this.#rows.load(), lostLeases: this.#lostLeases };
   }
 
   commit(batch: Batch): void {
@@ -143,7 +146,7 @@ function opened({ directory, clock }: StoreOptions): Opened {
     const trim = createTrim(db);
     const rows = createRows(db, trim.after);
     db.exec('BEGIN IMMEDIATE');
-    const dropped = rows.dropDamaged();
+    const { names: dropped, leases: lostLeases } = rows.dropDamaged();
     const damage = sentence([
       broken,
       known === 'damaged' ? `${identityFile} was damaged and has been written anew` : null,
@@ -158,7 +161,7 @@ function opened({ directory, clock }: StoreOptions): Opened {
     // From here on a commit need not survive a loss of power, only a death of the daemon: that takes 1/10 of the time.
     db.exec('PRAGMA synchronous = NORMAL');
     trim.prepared();
-    return { db, rows, trim, identity, damage };
+    return { db, rows, trim, identity, damage, lostLeases };
   });
 }
 

@@ -8,11 +8,37 @@ export interface Batch {
   readonly engines: readonly { readonly pool: string; readonly replica: number; readonly state: string | null }[];
   readonly operations: readonly Operation[];
   readonly exits: readonly HistoryEntry[];
+  /** One per slot that is held; `null`: it is free. */
+  readonly leases: readonly LeaseRow<string | null>[];
+  /** Leases that have ended and whose holder may still ask. */
+  readonly ended: readonly EndedRow[];
+}
+
+export const EMPTY_BATCH: Batch = { pools: [], engines: [], operations: [], exits: [], leases: [], ended: [] };
+
+export interface LeaseRow<Text> {
+  readonly pool: string;
+  readonly replica: number;
+  readonly generation: number;
+  readonly slot: number;
+  readonly lease: Text;
+}
+
+export interface EndedRow {
+  readonly id: string;
+  /** Wall clock: older ones go. */
+  readonly endedAtMs: number;
+  readonly body: string;
 }
 
 export interface Stored {
   readonly pools: readonly { readonly pool: string; readonly state: string }[];
   readonly engines: readonly { readonly pool: string; readonly replica: number; readonly state: string }[];
+  readonly leases: readonly LeaseRow<string>[];
+  /** Oldest first. */
+  readonly ended: readonly EndedRow[];
+  /** Pools of leases that were there and cannot be read any more, one entry for each. */
+  readonly lostLeases: readonly string[];
 }
 
 export interface HistoryQuery {

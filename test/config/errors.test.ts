@@ -12,7 +12,7 @@ describe('one error each', () => {
     ['a tag', 'log: !!binary ¦aGk=\npools: {}', 'log: cannot use this value: only maps'],
     ['a key that JavaScript knows', 'pools: { ¦__proto__: {} }', 'pools.__proto__: cannot use __proto__ as a key'],
     ['an unknown alias', 'pools: ¦*x', 'pools: cannot use *x: no anchor &x before it'],
-    ['an unknown top key', '¦leases: {}\npools: {}', 'leases: cannot use "leases": unknown key; known here: listen, '],
+    ['an unknown top key', '¦sidecars: {}\npools: {}', 'sidecars: cannot use "sidecars": unknown key; known here: listen, '],
     ['a misspelled top key', '¦prots: [1, 2]', 'prots: cannot use "prots": unknown key; did you mean "ports"?'],
     ['a pool key at the top', '¦replicas: 2', 'replicas: cannot use "replicas": unknown key; it is a key of a pool'],
     [
@@ -26,12 +26,13 @@ describe('one error each', () => {
       'pools.p.start_timeout: cannot use "start_timeout": unknown key; did you mean "startTimeout"?',
     ],
     ['an engine key one level too high', onePool(['¦user: a']), 'pools.p.user: cannot use "user": unknown key; did you mean engine.user?'],
-    ['a key of a later part', onePool(['¦queue: {}']), 'pools.p.queue: cannot use "queue": unknown key; known here: '],
+    ['a key of a later part', '¦shutdown: {}\npools: {}', 'shutdown: cannot use "shutdown": unknown key; known here: '],
     [
-      'a key of a later part, below',
-      'listen: { socket: { ¦leaseGroup: a } }',
-      'listen.socket.leaseGroup: cannot use "leaseGroup": unknown key; known here: mode, group',
+      'an unknown key of the socket',
+      'listen: { socket: { ¦owner: a } }',
+      'listen.socket.owner: cannot use "owner": unknown key; known here: mode, group, leaseGroup',
     ],
+    ['a bad group of lease.sock', 'listen: { socket: { leaseGroup: ¦"a b" } }', 'listen.socket.leaseGroup: cannot use "a b": a group name'],
     [
       'an unknown key in a probe',
       onePool(['probes: { liveness: { httpGet: { ¦pth: / } } }']),

@@ -8,6 +8,7 @@ const llm = {
   restart: 'always',
   startTimeoutMs: 900_000,
   stop: { timeoutMs: 30_000, command: null },
+  drain: { deadlineMs: 600_000 },
   backoff: { delayMs: 5_000, factor: 2, limitMs: 300_000, jitter: 0.1, minDelayMs: 0, resetAfterMs: 300_000, classes: { gpu: 2 } },
   crashPatterns: BUILT_IN_PATTERNS,
 };
@@ -19,6 +20,7 @@ const probes = {
 };
 
 const progress = { path: '/metrics', port: null, headers: {}, periodMs: 5_000, timeoutMs: 2_000, stallMs: 90_000 };
+const inUse = { path: '/metrics', port: null, headers: {}, periodMs: 2_000, timeoutMs: 1_000 };
 
 describe('kinds', () => {
   it('llama-server', () => {
@@ -28,6 +30,7 @@ describe('kinds', () => {
       ...probes,
       progress: { ...progress, busy: 'llamacpp:requests_processing', counter: 'llamacpp:n_decode_total' },
     });
+    expect(pool.inUse).toEqual({ ...inUse, gauge: 'llamacpp:requests_processing' });
   });
 
   it('vllm', () => {
@@ -37,11 +40,18 @@ describe('kinds', () => {
       ...probes,
       progress: { ...progress, busy: 'vllm:num_requests_running', counter: 'vllm:generation_tokens_total' },
     });
+    expect(pool.inUse).toEqual({ ...inUse, gauge: 'vllm:num_requests_running' });
   });
 
   it('are overridden by single keys', () => {
     const pool = poolOf('pools: { p: { kind: vllm, engine: { command: [x, "${port}"] }, restart: never, backoff: { delay: 1s } } }');
     expect(pool).toMatchObject({ restart: 'never', startTimeoutMs: 900_000, backoff: { delayMs: 1_000, limitMs: 300_000 } });
+  });
+
+  it('keep the page of inUse where only the gauge is another, and lose it by none', () => {
+    const pool = (own: string) => poolOf(`pools: { p: { kind: vllm, engine: { command: [x, "\${port}"] }, inUse: ${own} } }`);
+    expect(pool('{ gauge: mine, httpGet: { port: 9 } }').inUse).toEqual({ ...inUse, port: '9', gauge: 'mine' });
+    expect(pool('none').inUse).toBeNull();
   });
 
   it('put the patterns of the config before the built-in ones', () => {

@@ -86,6 +86,7 @@ describe('no input makes it throw', () => {
 
 it('what is good reads back from what is printed', () => {
   const text = fc.string({ unit: fc.constantFrom(...'ab 0:#"\'{}[]\n-%ü'), maxLength: 12 });
+  const ms = (min: number) => fc.integer({ min, max: 10_000_000 }).map((value) => `${value}ms`);
   const pool = fc.record({
     engine: fc.record({
       command: fc.array(text, { maxLength: 3 }).map((words) => ['x', ...words]),
@@ -94,7 +95,21 @@ it('what is good reads back from what is printed', () => {
       limits: fc.record({ memory: fc.integer({ min: 2 ** 20, max: 2 ** 40 }).map((bytes) => `${bytes}B`), bestEffort: fc.boolean() }),
     }),
     replicas: fc.integer({ min: 1, max: 9 }),
-    startTimeout: fc.integer({ min: 2_000, max: 10_000_000 }).map((ms) => `${ms}ms`),
+    startTimeout: ms(2_000),
+    inUse: fc.record({
+      gauge: fc.constantFrom('a', 'b:c'),
+      httpGet: fc.record({ port: fc.integer({ min: 1, max: 65_535 }) }),
+      period: ms(1),
+    }),
+    leases: fc.record({ ttl: ms(100), ttlMax: fc.constant('20000s'), maxHold: ms(0) }),
+    queue: fc.record({ limit: fc.nat(100_000), timeout: ms(1), claim: ms(1), aging: ms(0) }),
+    drain: fc.record({ deadline: ms(0) }),
+    reload: fc.record({
+      strategy: fc.constantFrom('auto', 'recreate', 'rolling', 'blue-green'),
+      maxSurge: fc.integer({ min: 1, max: 9 }),
+      maxUnavailable: fc.nat(9),
+      soak: ms(0),
+    }),
     backoff: fc.record({ factor: fc.double({ min: 1, max: 100, noNaN: true }), jitter: fc.double({ min: 0, max: 1, noNaN: true }) }),
   });
   fc.assert(

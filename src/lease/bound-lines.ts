@@ -1,0 +1,96 @@
+/** The stream of a lease that lives by its connection: contract.md, `bind: "connection"`. Whoever stops reading has released it. */
+import type { Clock } from '../clock.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { BoundLine, Queued } from './lease.ts';
+import type { LeaseDesk } from './lease-desk.ts';
+import type { Held } from './lease-events.ts';
+import { grantedOf, renewedOf } from './lease-view.ts';
+
+export interface BoundParts {
+  readonly desk: LeaseDesk;
+  readonly clock: Clock;
+  readonly pool: Pool;
+  /** Aborted when the connection has gone. */
+  readonly signal: AbortSignal;
+  /** The place in the queue as it is. */
+  readonly queued: () => Queued;
+}
+
+/** How often a change of place in the queue is looked for. */
+const LOOK_MS = 1_000;
+
+export async function* boundLines(
+  parts: BoundParts,
+  first: { readonly held: Held } | { readonly ticketId: string },
+): AsyncGenerator<BoundLine> {
+  if ('held' in first) {
+    yield* heldLines(parts, first.held);
+    return;
+  }
+  const { desk } = parts;
+  const { ticketId } = first;
+  try {
+    yield* queuedLines(parts, ticketId);
+    const past = desk.pastTicket(ticketId);
+    if (past?.refused != null) {
+      const { code, message, facts } = past.refused;
+      yield { outcome: 'refused', code, message, retryAfterMs: facts.retryAfterMs ?? null };
+    }
+    if (past?.lease != null) yield* heldLines(parts, past.lease);
+  } finally {
+    const waits = desk.ticketPool(ticketId);
+    if (waits !== null) await desk.ask(waits, { type: 'leave', ticketId });
+  }
+}
+
+/** A line at once, then one whenever the place has changed, until it is out of the queue. */
+async function* queuedLines({ desk, clock, signal, queued }: BoundParts, ticketId: string): AsyncGenerator<BoundLine> {
+  let told = 0;
+  while (desk.ticketPool(ticketId) !== null && !signal.aborted) {
+    const line = queued();
+    if (line.queuePosition !== told) yield line;
+    told = line.queuePosition;
+    if (desk.ticketPool(ticketId) !== null) await changed({ desk, clock, signal }, ticketId, LOOK_MS);
+  }
+}
+
+/** Something at least each third of the TTL, so that whoever hears nothing for long knows that the daemon is gone. */
+async function* heldLines(parts: BoundParts, { lease }: Held): AsyncGenerator<BoundLine> {
+  const { desk, clock, pool, signal } = parts;
+  const { id, ttlMs } = lease;
+  const seen = () => ({ nowMs: clock.nowMs(), wallMs: clock.wallMs() });
+  let drainTold = false;
+  try {
+    for (let first = true; !signal.aborted; first = false) {
+      const there = desk.held(id);
+      if (there === null) break;
+      const now = grantedOf(pool.state, there.held, seen());
+      if (first) yield now;
+      else if (now.draining && !drainTold && now.deadlineAt !== null) yield { outcome: 'draining', id, deadlineAt: now.deadlineAt, expiresAt: now.expiresAt };
+      else yield renewedOf(pool.state, there.held, seen());
+      drainTold = now.draining && (drainTold || !first);
+      if (desk.held(id) !== null) await changed(parts, id, ttlMs / 3);
+    }
+    const past = desk.pastLease(id);
+    if (past !== null) yield { outcome: 'ended', id, how: past.how, message: past.message };
+  } finally {
+    const there = desk.held(id);
+    if (there !== null) await desk.ask(there.pool, { type: 'release', id, seat: there.held.seat, token: null, engineFailed: false });
+  }
+}
+
+/** Resolves when something becomes of it, after `limitMs`, or when the connection has gone. */
+function changed({ desk, clock, signal }: Pick<BoundParts, 'desk' | 'clock' | 'signal'>, id: string, limitMs: number): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      timer.cancel();
+      off();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = clock.after(limitMs, done);
+    const off = desk.onChange(id, done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,35 @@
+/**
+ * What is remembered of leases and tickets that are over, so that whoever asks late gets an answer: for ten minutes, and at most so many.
+ * Keys of acquires are remembered as long as what they were answered with, and the same ten minutes past its end.
+ */
+import type { EndedLease, EndedTicket } from './lease-events.ts';
+
+export const REMEMBERED_MS = 600_000;
+const REMEMBERED_MAX = 20_000;
+
+export interface PastLease extends EndedLease {
+  readonly pool: string;
+}
+
+export interface PastTicket extends EndedTicket {
+  readonly pool: string;
+}
+
+/** A map that forgets its oldest entries: by age, and beyond its size. */
+export class Remembered<Value> {
+  readonly #entries = new Map<string, { readonly value: Value; readonly atMs: number }>();
+
+  /** `nowMs` on a clock that does not go back. */
+  put(key: string, value: Value, nowMs: number): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, { value, atMs: nowMs });
+    for (const [oldest, { atMs }] of this.#entries) {
+      if (this.#entries.size <= REMEMBERED_MAX && atMs > nowMs - REMEMBERED_MS) break;
+      this.#entries.delete(oldest);
+    }
+  }
+
+  get(key: string): Value | null {
+    return this.#entries.get(key)?.value ?? null;
+  }
+}

@@ -1,0 +1,85 @@
+/** A person's `start` and `retry`: past back-off and limiter; only `retry`, one start, passes an open breaker. product.md, "Who decides". */
+import type { EngineState, Hold } from '../engine/engine-state.ts';
+import { isLive } from '../engine/engine-state.ts';
+import type { Given } from './begun-state.ts';
+import { begun, holdPut, targetsOf } from './begun-state.ts';
+import { ANY, canaryCandidates } from './breakers-state.ts';
+import { poolDrainEnded } from './drain-state.ts';
+import { backoffAnnounced } from './failures-state.ts';
+import type { PoolState } from './pool-state.ts';
+import { startBegun } from './starts-state.ts';
+import type { Turn } from './turn.ts';
+import { currentSpec, engineAt, put } from './turn.ts';
+import { isWanted, replicasOf } from './wanted-state.ts';
+
+export function startTold(turn: Turn, given: Given, replica: number | null): void {
+  startWanted(turn, given.stamp, replica);
+  begun(turn, given, { starts: startsOf(turn, targetsOf(turn.state, replica)) });
+}
+
+/** The generations to wait for: of each replica that is not ready a later one than any it has had before. */
+export function startsOf(turn: Turn, targets: readonly number[]): { readonly replica: number; readonly after: number }[] {
+  return targets.flatMap((replica) => {
+    const engine = engineAt(turn, replica);
+    if (engine.phase.is === 'ready') return [];
+    return [{ replica, after: isLive(engine) && engine.phase.is !== 'stopping' ? engine.generation - 1 : engine.generation }];
+  });
+}
+
+/** Starts what a person has asked to be started and what is not there, now or when the old generation has ended: past back-off and limiter. */
+export function startsAsked(turn: Turn): void {
+  for (const { replica, after } of asked(turn.state)) {
+    const engine = engineAt(turn, replica);
+    if (isLive(engine) || engine.generation !== after || !isWanted(turn.state, engine)) continue;
+    if (engine.breaker.is === 'closed' && turn.state.breaker.is === 'closed') startBegun(turn, engine, 'manual');
+    else if (engine.phase.is === 'failed' || engine.phase.is === 'ended') heldBack(turn, engine);
+  }
+}
+
+/** The generations that somebody waits to be followed by another. */
+function asked({ operations, rolling }: PoolState): { readonly replica: number; readonly after: number }[] {
+  const starts = operations.flatMap((operation) => (operation.kind === 'start' || operation.kind === 'resume' ? operation.starts : []));
+  return rolling?.current == null ? starts : [...starts, { replica: rolling.current.replica, after: rolling.current.old }];
+}
+
+function startWanted(turn: Turn, stamp: Given['stamp'], replica: number | null): void {
+  if (replica !== null && turn.state.wanted.state === 'running') {
+    holdPut(turn, replica, null);
+    return;
+  }
+  poolRuns(turn, stamp);
+  // Starting one engine of a stopped pool leaves its others stopped.
+  const others: Hold = { ...stamp, as: 'stopped' };
+  for (const other of replicasOf(turn.state)) holdPut(turn, other, replica === null || other === replica ? null : others);
+}
+
+/** The pool is wanted again: a drain or stop that is under way is over. */
+export function poolRuns(turn: Turn, stamp: Given['stamp']): void {
+  const override = currentSpec(turn.state).autostart ? null : stamp;
+  turn.state = { ...turn.state, wanted: { state: 'running', override } };
+  poolDrainEnded(turn, 'cancelled');
+}
+
+/** Wanted again, and behind a breaker: that starts it when its time has come. */
+function heldBack(turn: Turn, engine: EngineState): void {
+  const phase = { is: 'backoff', why: 'failure', cause: 'manual', dueMs: turn.env.nowMs, delayMs: 0 } as const;
+  backoffAnnounced(turn, put(turn, { ...engine, phase }));
+}
+
+/** One start now, past everything. Of a pool: the engine that would be the canary. */
+export function retryTold(turn: Turn, given: Given, replica: number | null): void {
+  const target = replica ?? retryTarget(turn.state, turn.env.nowMs);
+  if (target === null) {
+    begun(turn, given, {});
+    return;
+  }
+  const engine = engineAt(turn, target);
+  begun(turn, given, { starts: isLive(engine) ? [] : [{ replica: target, after: engine.generation }] });
+  if (!isLive(engine)) startBegun(turn, engine, 'retry');
+}
+
+export function retryTarget(state: PoolState, nowMs: number): number | null {
+  const missing = state.engines.filter((engine) => isWanted(state, engine) && !isLive(engine));
+  const [first] = [...canaryCandidates(state, ANY, nowMs), ...missing];
+  return first?.replica ?? null;
+}

@@ -1,0 +1,82 @@
+/** From a candidate to the engine that serves, and back: which generation has the replica's place. */
+import type { EngineState } from '../engine/engine-state.ts';
+import { isLive, newEngine } from '../engine/engine-state.ts';
+import { closedBreaker } from '../policy/breaker.ts';
+import { canaryLeft } from '../pool/breakers-state.ts';
+import { engineClosed, engineReopened } from '../pool/closings-state.ts';
+import { stepped } from '../pool/operation-state.ts';
+import { otherSide, parted } from '../pool/others-state.ts';
+import { startBegun } from '../pool/starts-state.ts';
+import type { Turn } from '../pool/turn.ts';
+import { currentSpec, emit, engineAt, generationIn, put, refOf } from '../pool/turn.ts';
+import type { Rollout, Unit } from './rollout.ts';
+
+/** Starts the new one, by the spec that the reload is going to. */
+export function candidateBegun(turn: Turn, unit: Unit): EngineState {
+  const { rollout } = turn.state;
+  const serving = engineAt(turn, unit.replica);
+  const specId = rollout === null || rollout.step === 'back' ? turn.state.specId : rollout.toSpecId;
+  const breaker = closedBreaker(currentSpec(turn.state).breaker, turn.env.nowMs);
+  const side = unit.inPlace ? serving.side : otherSide(serving.side);
+  // A port of its own beside the old one; in its place that one's.
+  const port = unit.inPlace ? serving.port : null;
+  return startBegun(turn, { ...newEngine(unit.replica, breaker), role: 'candidate', side, specId, port }, 'candidate');
+}
+
+/** The candidate has the replica's place from here on, with a clean record; an old engine that lives is drained. */
+export function tookOver(turn: Turn, unit: Unit): void {
+  const { rollout } = turn.state;
+  const candidate = generationIn(turn.state, { replica: unit.replica, generation: unit.candidate ?? 0 });
+  if (rollout === null || candidate === undefined) throw new Error(`cannot hand over ${turn.state.name}/${unit.replica}: there is no candidate`);
+  const old = engineAt(turn, unit.replica);
+  canaryLeft(turn, old);
+  parted(turn, candidate);
+  const serving = put(turn, {
+    ...old,
+    ...placed(candidate),
+    specId: rollout.step === 'back' ? null : rollout.toSpecId,
+    closing: null,
+    reports: [],
+    row: 0,
+    backoffRow: 0,
+    blockedRow: 0,
+    breaker: candidate.breaker,
+  });
+  const ref = refOf(turn, serving);
+  turn.effects.push({ do: 'writeHandoff', ref });
+  turn.state = { ...turn.state, beenReady: true };
+  stepped(turn, unit.replica, `${turn.state.name}/${unit.replica} is served by generation ${serving.generation}`);
+  emit(turn, 'reload.step', { operation: rollout.operationId, replica: unit.replica, step: 'serving', direction: rollout.step }, serving);
+  if (isLive(old)) retired(turn, rollout, old);
+}
+
+function retired(turn: Turn, rollout: Rollout, old: EngineState): void {
+  const retiring = put(turn, { ...newEngine(old.replica, old.breaker), role: 'retiring', ...placed(old), specId: rollout.fromSpecId });
+  engineClosed(turn, retiring, {
+    for: 'rollout',
+    deadlineMs: turn.env.nowMs + rollout.drainMs,
+    takesQueue: false,
+    // Blue-green takes over with its commit: from there on nothing can be called off.
+    atDeadline: rollout.strategy === 'blue-green' || rollout.step === 'back' || rollout.cutLeases ? 'forced' : 'abort',
+  });
+}
+
+/** The old one serves on, the new one goes when nobody uses it any more. False when the old one is on its way out, or gone. */
+export function tookBack(turn: Turn, unit: Unit): boolean {
+  const { rollout } = turn.state;
+  const old = generationIn(turn.state, { replica: unit.replica, generation: unit.old ?? 0 });
+  if (rollout === null || old === undefined || (old.phase.is !== 'ready' && old.phase.is !== 'unready')) return false;
+  const serving = engineAt(turn, unit.replica);
+  parted(turn, old);
+  const again = put(turn, { ...serving, ...placed(old), specId: null, closing: old.closing, reports: [] });
+  engineReopened(turn, again);
+  turn.effects.push({ do: 'writeHandoff', ref: refOf(turn, again) });
+  if (isLive(serving)) retired(turn, { ...rollout, step: 'back' }, serving);
+  stepped(turn, unit.replica, `${turn.state.name}/${unit.replica} is served by generation ${again.generation} again`);
+  return true;
+}
+
+/** What makes a generation, apart from what belongs to its replica. */
+function placed({ side, generation, phase, seats, port }: EngineState): Pick<EngineState, 'side' | 'generation' | 'phase' | 'seats' | 'port'> {
+  return { side, generation, phase, seats, port };
+}
