@@ -54,7 +54,7 @@ const engine = z.strictObject({
 const overridden = z.union([z.number(), z.string()]).nullable();
 const override = z.strictObject({
   key: z.union([
-    z.enum(['replicas', 'wanted', 'engine.version']),
+    z.enum(['replicas', 'wanted', 'paused', 'engine.version']),
     z.templateLiteral(['engines.', z.int()]),
     z.templateLiteral(['engine.vars.', z.string()]),
   ]),

@@ -52,7 +52,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         try {
           await send(options, { reply, route, signal, observe: visit.observe, answer: await route.run(context, call) });
         } catch (error) {
-          if (!(signal.aborted && isAbort(error))) throw error;
+          if (!signal.aborted || !(isAbort(error) || error instanceof PooldError)) throw error;
+          // Whatever a wait that was cut short is refused for, this is why.
           if (closing.signal.aborted) throw closing.signal.reason;
           // The client has gone: there is nobody to tell.
           reply.hijack();

@@ -85,8 +85,17 @@ test('the signal of an answer that went out whole is not aborted', async () => {
   expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
 });
 
-test('whoever waits when the daemon stops is told so', async () => {
+test.each([
+  ['an abort', null],
+  ['another refusal', new PooldError('ticket_not_found', 'cannot go on waiting: the caller has gone')],
+])('whoever waits when the daemon stops is told so, and not %s', async (_name, refusal) => {
   at.host.leases.free = 0;
+  const { leases } = at.host;
+  const original = leases.acquire.bind(leases);
+  leases.acquire = (...call) =>
+    original(...call).catch((error: unknown) => {
+      throw refusal ?? error;
+    });
   const asked = acquire({ waitMs: 600_000 });
   await until('it waits', () => at.host.leases.waiting === 1);
   await at.serving.close(1_000);
