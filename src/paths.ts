@@ -12,6 +12,8 @@ export interface Paths {
   readonly logs: string;
   readonly runtime: string;
   readonly apiSocket: string;
+  /** For those who only take leases. */
+  readonly leaseSocket: string;
   readonly pidFile: string;
   /** Pid and handoff files of the engines. */
   readonly engines: string;
@@ -45,6 +47,7 @@ export function pathsFor(options: PathOptions, env: Env): Paths {
     logs,
     runtime,
     apiSocket: join(runtime, 'api.sock'),
+    leaseSocket: join(runtime, 'lease.sock'),
     pidFile: join(runtime, 'poold.pid'),
     engines: join(runtime, 'engines'),
   };

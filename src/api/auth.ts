@@ -38,9 +38,9 @@ export class Gate {
     const door = this.#door;
     if (door.kind === 'socket') {
       demand(door.role, access);
-      return { by: claimedActor(credentials.header('poold-actor')) ?? 'socket', claimed: true };
+      return { by: claimedActor(credentials.header('poold-actor')) ?? 'socket', claimed: true, role: door.role };
     }
-    if (door.kind === 'metrics' || access === 'open') return { by: 'anonymous', claimed: true };
+    if (door.kind === 'metrics' || access === 'open') return { by: 'anonymous', claimed: true, role: null };
     return this.#bearer(door.tokens, access, credentials);
   }
 
@@ -60,7 +60,7 @@ export class Gate {
     const entry = token === undefined ? null : tokens.find(token, this.#clock.wallMs());
     if (entry !== null) {
       demand(entry.role, access);
-      return { by: entry.id, claimed: false };
+      return { by: entry.id, claimed: false, role: entry.role };
     }
     const blockedMs = this.#failed(peer);
     if (blockedMs > 0)

@@ -22,6 +22,9 @@ export function httpServer(handler: RequestListener, tls: Tls | null): Server {
     // Node looks for overdue requests only this often; its 30 s would make 40 s of the 10 s.
     connectionsCheckingInterval: 1_000,
     insecureHTTPParser: false,
+    // Over TCP a host that died says nothing: whoever waits there, or holds a lease by the connection, is found gone by this.
+    keepAlive: true,
+    keepAliveInitialDelay: LIMITS.keepAliveTimeoutMs,
   };
   const server: Server =
     tls === null

@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { isIP } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { DaemonSpec, TcpListenSpec } from '../config/spec.ts';
 import { PooldError } from '../errors.ts';
 import { groupId } from './groups.ts';
@@ -11,6 +11,8 @@ type SocketSpec = DaemonSpec['listen']['socket'];
 
 export interface SocketPlace extends Pick<SocketSpec, 'mode' | 'group'> {
   readonly path: string;
+  /** Where the configuration names the group. */
+  readonly groupKey: 'listen.socket.group' | 'listen.socket.leaseGroup';
   readonly warn: (message: string) => void;
 }
 
@@ -21,7 +23,8 @@ const SOCKET_PATH_BYTES = 107;
  * Listens on a Unix socket with the mode and group asked for. The caller holds the daemon lock, so a socket that lies there is stale.
  * Throws PooldError `invalid_config` for a path that is too long, something else in its place, or a group that can't be had.
  */
-export async function listenOnSocket(server: Server, { path, mode, group, warn }: SocketPlace): Promise<void> {
+export async function listenOnSocket(server: Server, place: SocketPlace): Promise<void> {
+  const { path, mode, group } = place;
   const bytes = Buffer.byteLength(path);
   if (bytes > SOCKET_PATH_BYTES) {
     throw new PooldError(
@@ -30,16 +33,17 @@ export async function listenOnSocket(server: Server, { path, mode, group, warn }
     );
   }
   refuseOtherFile(path);
-  const gid = group === null ? null : wantedGroup(group, warn);
+  const gid = group === null ? null : wantedGroup(group, place);
   // ORDER: bound inside a directory that nobody else can enter, then owner, then mode, and only then moved to where clients look.
   // A umask would do it too, but it holds for the whole process, and so for what other threads create meanwhile.
-  const nursery = join(dirname(path), '.s');
+  // Each socket has its own, whose path is no longer than that of the socket.
+  const nursery = join(dirname(path), `.${basename(path, '.sock')}`);
   rmSync(nursery, { recursive: true, force: true });
   mkdirSync(nursery, { mode: 0o700 });
-  const born = join(nursery, 'a');
+  const born = join(nursery, 's');
   try {
     await listening(server, { path: born });
-    if (gid !== null && group !== null) giveTo(born, { gid, group, warn });
+    if (gid !== null && group !== null) giveTo(born, { gid, group, place });
     chmodSync(born, mode);
     renameSync(born, path);
   } finally {
@@ -87,34 +91,32 @@ function refuseOtherFile(path: string): void {
   throw new PooldError('invalid_config', `cannot listen on ${path}: something that is no socket lies there; move it away`);
 }
 
-function wantedGroup(group: NonNullable<SocketSpec['group']>, warn: (message: string) => void): number | null {
+type Group = NonNullable<SocketSpec['group']>;
+
+function wantedGroup(group: Group, place: SocketPlace): number | null {
   const gid = groupId(group.name);
-  if (gid !== null) return gid;
-  const missing = `there is no group ${group.name}; make it with groupadd --system ${group.name}`;
-  if (group.written)
-    throw new PooldError('invalid_config', `cannot give the socket to the group that listen.socket.group names: ${missing}`);
-  warn(`the socket stays with the daemon's own group: ${missing}`);
-  return null;
+  if (gid === null) withoutGroup(group, place, { why: `there is no group ${group.name}; make it with groupadd --system ${group.name}` });
+  return gid;
 }
 
-function giveTo(
-  path: string,
-  {
-    gid,
-    group,
-    warn,
-  }: { readonly gid: number; readonly group: NonNullable<SocketSpec['group']>; readonly warn: (message: string) => void },
-): void {
+function giveTo(path: string, { gid, group, place }: { readonly gid: number; readonly group: Group; readonly place: SocketPlace }): void {
   try {
     chownSync(path, -1, gid);
-  } catch (error) {
+  } catch (cause) {
     const why = `poold's user is not in the group ${group.name}; add it with usermod -aG ${group.name} USER`;
-    if (group.written)
-      throw new PooldError('invalid_config', `cannot give the socket to the group that listen.socket.group names: ${why}`, {
-        cause: error,
-      });
-    warn(`the socket stays with the daemon's own group: ${why}`);
+    withoutGroup(group, place, { why, cause });
   }
+}
+
+/** An error where the file names the group, else a warning. */
+function withoutGroup(
+  group: Group,
+  { path, groupKey, warn }: SocketPlace,
+  { why, cause }: { readonly why: string; readonly cause?: unknown },
+): void {
+  if (group.written)
+    throw new PooldError('invalid_config', `cannot give the socket to the group that ${groupKey} names: ${why}`, { cause });
+  warn(`${basename(path)} stays with the daemon's own group: ${why}`);
 }
 
 function listening(server: Server, place: { readonly path: string } | { readonly host: string; readonly port: number }): Promise<void> {

@@ -26,7 +26,7 @@ export function openapiDocument(routes: readonly Route[], version: string): Json
       title: 'poold',
       version,
       description:
-        'Over api.sock every caller is an admin; over TCP a bearer token carries one of the roles read < lease < operate < admin (`x-role`).',
+        'Over api.sock every caller is an admin, over lease.sock it has the role lease; over TCP a bearer token carries one of the roles read < lease < operate < admin (`x-role`).',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
@@ -52,20 +52,11 @@ function operationOf(route: Route): Json {
   };
 }
 
+const ACTOR = { name: 'Poold-Actor', says: 'Over a socket: who asks (user@tty), kept as claimed' } as const;
+
 function headersOf(route: Route): readonly Json[] {
-  const text = { type: 'string' };
-  if (route.id === 'followEvents')
-    return [{ name: 'Last-Event-ID', in: 'header', required: false, description: 'Cursor of the last event that was seen', schema: text }];
-  if (route.method === 'GET') return [];
-  return [
-    {
-      name: 'Poold-Actor',
-      in: 'header',
-      required: false,
-      description: 'Over a socket: who asks (user@tty), kept as claimed',
-      schema: text,
-    },
-  ];
+  const read = route.method === 'GET' ? route.headers : [...route.headers, ACTOR];
+  return read.map(({ name, says }) => ({ name, in: 'header', required: false, description: says, schema: { type: 'string' } }));
 }
 
 function parametersOf(schema: z.ZodObject, place: 'path' | 'query'): readonly Json[] {

@@ -1,9 +1,9 @@
 /** RFC 9457: how a refusal looks on the wire. Nothing of a stack, a path of ours or a foreign message gets into it. */
 import { z } from 'zod';
 import { hint } from '../config/nearest.ts';
-import type { Code } from '../errors.ts';
 import { CODES, PooldError } from '../errors.ts';
 import { LIMITS } from './limits.ts';
+import { code } from './schema-parts.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
@@ -12,18 +12,22 @@ export const problemSchema = z.strictObject({
   title: z.string(),
   status: z.int(),
   detail: z.string().describe('What could not be done, why, and what to do next'),
-  code: z.enum(Object.keys(CODES) as [Code, ...Code[]]),
+  code,
   retriable: z.boolean().describe('The same request may succeed later'),
   retryAfterMs: z.number().optional(),
   pool: z.string().optional(),
   reason: z.string().optional(),
+  maintenance: z
+    .strictObject({ type: z.literal('drain'), allowsQueueProcessing: z.boolean(), acceptsNewConnections: z.boolean() })
+    .optional()
+    .describe('Of a refusal while draining'),
 });
 export type Problem = z.infer<typeof problemSchema>;
 
 /** The body of a refusal; its `status` is the status of the answer. */
 export function problemOf(error: PooldError): Problem {
   const { status, title, retriable } = CODES[error.code];
-  const { retryAfterMs, pool, reason } = error.facts;
+  const { retryAfterMs, pool, reason, maintenance } = error.facts;
   return {
     type: `urn:poold:problem:${error.code}`,
     title,
@@ -34,6 +38,7 @@ export function problemOf(error: PooldError): Problem {
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(pool === undefined ? {} : { pool }),
     ...(reason === undefined ? {} : { reason }),
+    ...(maintenance === undefined ? {} : { maintenance }),
   };
 }
 

@@ -16,7 +16,11 @@ export const OPERATION = z.strictObject({
   id: z.string().regex(/^[\w.:-]{1,64}$/, 'an operation id is 1 to 64 letters, digits, "-", "_", "." and ":"'),
 });
 
-const duration = z
+const heldId = z.string().regex(/^[\w.:-]{1,64}$/, 'an id is 1 to 64 letters, digits, "-", "_", "." and ":"');
+export const LEASE = z.strictObject({ id: heldId });
+export const TICKET = z.strictObject({ id: heldId });
+
+export const duration = z
   .string()
   .max(24)
   .transform((text, issues): number => {

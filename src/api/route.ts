@@ -3,12 +3,14 @@ import type { z } from 'zod';
 import type { Code } from '../errors.ts';
 import type { ApiContext } from './ports.ts';
 import { accept } from './problem.ts';
-import type { Access } from './roles.ts';
+import type { Access, Role } from './roles.ts';
 
 /** Who asks, as the door established it. */
 export interface Caller {
   readonly by: string;
   readonly claimed: boolean;
+  /** Of the door or of the token; null for whom nobody knows, which only open routes answer. */
+  readonly role: Role | null;
 }
 
 export interface RawCall {
@@ -18,7 +20,7 @@ export interface RawCall {
   readonly caller: Caller;
   /** Of the request, by lower-case name. */
   header(name: string): string | null;
-  /** Aborted when the client has gone. */
+  /** Aborted when the client has gone before it had its answer whole, and when the server closes: then its reason is PooldError `shutting_down`. */
   readonly signal: AbortSignal;
 }
 
@@ -44,6 +46,12 @@ export interface StreamReply {
   readonly follows: boolean;
 }
 
+/** A header of a request that the route reads. */
+export interface HeaderSpec {
+  readonly name: string;
+  readonly says: string;
+}
+
 export interface Answer {
   readonly status: number;
   readonly says: string;
@@ -62,8 +70,10 @@ export interface Route {
   readonly access: Access;
   /** Also on the listener for metrics. */
   readonly onMetricsDoor: boolean;
+  /** Answers with a stream, be it only to some requests. */
   readonly streams: boolean;
   readonly says: string;
+  readonly headers: readonly HeaderSpec[];
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
   /** Null where none is taken. */
@@ -83,6 +93,7 @@ export interface RouteSpec<P extends z.ZodObject, Q extends z.ZodObject, B exten
   readonly onMetricsDoor?: boolean;
   readonly streams?: boolean;
   readonly says: string;
+  readonly headers?: readonly HeaderSpec[];
   readonly params: P;
   readonly query: Q;
   readonly body: B | null;
@@ -97,6 +108,7 @@ export function route<P extends z.ZodObject, Q extends z.ZodObject, B extends z.
   return {
     onMetricsDoor: false,
     streams: false,
+    headers: [],
     refusals: [],
     ...row,
     async run(context, call) {

@@ -1,22 +1,27 @@
 /** Routes that change something. All begin an operation, and none answers before it is stored. */
 import { z } from 'zod';
-import type { Code } from '../errors.ts';
-import type { Actor, Host, PoolCommand } from '../pool/host.ts';
-import type { Operation } from '../pool/status.ts';
-import { crashClass, ENGINE, OPERATION, POOL, reason, replicas, signalName, wait } from './requests.ts';
-import type { Answer, Caller, Reply, Route } from './route.ts';
+import { actorOf, ofEngine, ofPool } from './acting.ts';
+import { LIMITS } from './limits.ts';
+import { crashClass, OPERATION, reason, replicas, signalName } from './requests.ts';
+import type { Route } from './route.ts';
 import { route } from './route.ts';
+import { RELOAD } from './routes-reload.ts';
 import { operation } from './schemas.ts';
 
-const WAIT = z.strictObject({ wait });
 const plain = z.strictObject({ reason });
 const cutting = z.strictObject({ now: z.boolean().optional().describe('Cut what is under way'), reason });
 
-const ANSWERS: readonly Answer[] = [
-  { status: 200, says: 'With `wait`: it has ended, well or not', schema: operation },
-  { status: 202, says: 'It has begun', schema: operation },
-];
-const REFUSALS: readonly Code[] = ['pool_not_found', 'conflict', 'breaker_open', 'shutting_down', 'storage_full'];
+const deadlineMs = z
+  .int()
+  .min(0)
+  .max(LIMITS.deadlineMs)
+  .optional()
+  .describe("How long those who hold a lease have; unset: the pool's `drain.deadline`");
+const draining = z.strictObject({
+  deadlineMs,
+  extend: z.boolean().optional().describe('A later deadline may take the place of an earlier one'),
+  reason,
+});
 
 export const ACTING_ROUTES: readonly Route[] = [
   ofPool('start', 'Start the engines that are missing', plain, () => ({ do: 'start', replica: null })),
@@ -30,6 +35,18 @@ export const ACTING_ROUTES: readonly Route[] = [
     replica: null,
     now: now ?? false,
   })),
+  ofPool('drain', 'Take no more work, wait for the leases to end, then stop; at the deadline cut', draining, (body) => ({
+    do: 'drain',
+    replica: null,
+    deadlineMs: body.deadlineMs ?? null,
+    extend: body.extend ?? false,
+  })),
+  ofPool('pause', 'Take no more work; the engines stay', plain, () => ({ do: 'pause', replica: null })),
+  ofPool('resume', 'Take work again: ends a pause, calls off a drain, starts what was drained', plain, () => ({
+    do: 'resume',
+    replica: null,
+  })),
+  RELOAD,
   ofPool('retry', 'One start now, past back-off, limiter and breakers, of the engine that a canary would be', plain, () => ({
     do: 'retry',
     replica: null,
@@ -51,6 +68,19 @@ export const ACTING_ROUTES: readonly Route[] = [
     now: now ?? false,
   })),
   ofEngine('restart', 'Stop and start this engine', cutting, (replica, { now }) => ({ do: 'restart', replica, now: now ?? false })),
+  ofEngine(
+    'drain',
+    'Give no more leases on this engine, wait for those it has, then stop it; at the deadline cut',
+    draining,
+    (replica, body) => ({
+      do: 'drain',
+      replica,
+      deadlineMs: body.deadlineMs ?? null,
+      extend: body.extend ?? false,
+    }),
+  ),
+  ofEngine('pause', 'Give no more leases on this engine; it stays', plain, (replica) => ({ do: 'pause', replica })),
+  ofEngine('resume', 'Give leases on this engine again; starts it when it was drained', plain, (replica) => ({ do: 'resume', replica })),
   ofEngine('retry', 'One start of this engine now, past back-off, limiter and breakers', plain, (replica) => ({ do: 'retry', replica })),
   ofEngine('signal', 'Send a signal to the engine', z.strictObject({ signal: signalName, reason }), (replica, { signal }) => ({
     do: 'signal',
@@ -71,61 +101,3 @@ export const ACTING_ROUTES: readonly Route[] = [
     handle: ({ host }, { params, query, caller }) => ({ status: 200, body: host.cancel(params.id, actorOf(caller, query.reason)) }),
   }),
 ];
-
-/** `reason` and who asks, as the operation keeps them. */
-export function actorOf(caller: Caller, why: string | undefined): Actor {
-  return { ...caller, reason: why === undefined || why === '' ? null : why };
-}
-
-function ofPool<B extends z.ZodObject>(verb: string, says: string, body: B, command: (body: z.output<B>) => PoolCommand): Route {
-  return route({
-    id: `${verb}Pool`,
-    method: 'POST',
-    path: `/v1/pools/{pool}/${verb}`,
-    access: 'operate',
-    says,
-    params: POOL,
-    query: WAIT,
-    body,
-    answers: ANSWERS,
-    refusals: REFUSALS,
-    handle: ({ host }, call) => {
-      const actor = actorOf(call.caller, reasonIn(call.body));
-      return answered(host, host.act(call.params.pool, command(call.body), actor), call.query.wait);
-    },
-  });
-}
-
-function ofEngine<B extends z.ZodObject>(
-  verb: string,
-  says: string,
-  body: B,
-  command: (replica: number, body: z.output<B>) => PoolCommand,
-): Route {
-  return route({
-    id: `${verb}Engine`,
-    method: 'POST',
-    path: `/v1/pools/{pool}/engines/{replica}/${verb}`,
-    access: 'operate',
-    says,
-    params: ENGINE,
-    query: WAIT,
-    body,
-    answers: ANSWERS,
-    refusals: [...REFUSALS, 'engine_not_found'],
-    handle: ({ host }, call) => {
-      const actor = actorOf(call.caller, reasonIn(call.body));
-      return answered(host, host.act(call.params.pool, command(call.params.replica, call.body), actor), call.query.wait);
-    },
-  });
-}
-
-async function answered(host: Host, begun: Operation, waitMs: number | undefined): Promise<Reply> {
-  const now = waitMs === undefined ? begun : await host.operationEnded(begun.id, waitMs);
-  const status = waitMs !== undefined && now.endedAt !== null ? 200 : 202;
-  return { status, body: now, headers: { location: `/v1/operations/${now.id}` } };
-}
-
-function reasonIn(body: Readonly<Record<string, unknown>>): string | undefined {
-  return typeof body.reason === 'string' ? body.reason : undefined;
-}

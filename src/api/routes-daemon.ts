@@ -1,10 +1,10 @@
 /** Routes about the daemon itself. */
 import { z } from 'zod';
 import { PooldError } from '../errors.ts';
+import { actorOf } from './acting.ts';
 import { NONE, reason } from './requests.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
-import { actorOf } from './routes-acting.ts';
 import { daemonReady, health, shutdownBegun } from './schemas.ts';
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';

@@ -1,10 +1,9 @@
 /** Routes that ask about pools and operations: none of them changes anything. */
 import { z } from 'zod';
-import type { Code } from '../errors.ts';
 import { PooldError } from '../errors.ts';
 import type { HistoryEntry } from '../pool/host.ts';
-import type { PoolStatus } from '../pool/status.ts';
 import { LIMITS } from './limits.ts';
+import { cannotServe, takesWork } from './refusal.ts';
 import { count, NONE, OPERATION, POOL, poolFilter, replicaFilter, since, wait } from './requests.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
@@ -36,11 +35,12 @@ export const POOL_ROUTES: readonly Route[] = [
     query: z.strictObject({ min: count({ from: 1, to: 10_000 }) }),
     body: null,
     answers: [{ status: 200, says: 'It can serve', schema: poolReady }],
-    refusals: ['pool_not_found', 'no_ready_engine', 'pool_stopped', 'pool_failed', 'breaker_open'],
+    refusals: ['pool_not_found', 'no_ready_engine', 'pool_stopped', 'pool_failed', 'breaker_open', 'pool_draining', 'pool_paused'],
     handle: ({ host, clock }, { params, query }) => {
       const pool = host.pool(params.pool);
       const readyEngines = pool.engines.filter((engine) => engine.ready && engine.state !== 'external').length;
-      if (!pool.ready || readyEngines < (query.min ?? 1)) throw cannotServe(pool, { readyEngines, wallMs: clock.wallMs() });
+      if (!takesWork(pool) || readyEngines < (query.min ?? 1))
+        throw cannotServe(pool, { readyEngines, wallMs: clock.wallMs(), operations: host.operations(pool.pool) });
       return { status: 200, body: { pool: pool.pool, ready: true, readyEngines } };
     },
   }),
@@ -132,28 +132,6 @@ function statusRoute(id: string, path: string): Route {
     refusals: ['pool_not_found'],
     handle: ({ host }, { params }) => ({ status: 200, body: host.pool(params.pool) }),
   });
-}
-
-function cannotServe(pool: PoolStatus, now: { readonly readyEngines: number; readonly wallMs: number }): PooldError {
-  const retryAfterMs = nextChangeMs(pool, now.wallMs);
-  return new PooldError(
-    refusalOf(pool),
-    `cannot send work to ${pool.pool}: it is ${pool.state} with ${now.readyEngines} of ${pool.replicas} engines ready${pool.message === null ? '' : `; ${pool.message}`}`,
-    { pool: pool.pool, ...(pool.reason === null ? {} : { reason: pool.reason }), ...(retryAfterMs === null ? {} : { retryAfterMs }) },
-  );
-}
-
-function refusalOf(pool: PoolStatus): Code {
-  if (pool.state === 'stopped') return 'pool_stopped';
-  if (pool.reason === 'breaker_open') return 'breaker_open';
-  return pool.state === 'failed' ? 'pool_failed' : 'no_ready_engine';
-}
-
-/** Until the next start that is due or the end of the open breaker, whichever comes first. */
-function nextChangeMs(pool: PoolStatus, wallMs: number): number | null {
-  const stamps = [pool.breaker.openUntil, ...pool.engines.map((engine) => engine.nextStartAt)];
-  const dueMs = stamps.filter((stamp) => stamp !== null).map((stamp) => Date.parse(stamp) - wallMs);
-  return dueMs.length === 0 ? null : Math.max(0, Math.min(...dueMs));
 }
 
 /** A thousand crash records with their last lines are 64 MB as one text: they go out one by one. */

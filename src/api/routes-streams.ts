@@ -27,6 +27,7 @@ export const STREAM_ROUTES: readonly Route[] = [
     says:
       'Events in commit order. `Last-Event-ID` or `since` goes on behind a cursor; a cursor of an older epoch is answered with `reset` and a snapshot of the pools. ' +
       'Without either: from now on, or with `follow=false` all that is kept',
+    headers: [{ name: 'Last-Event-ID', says: 'Cursor of the last event that was seen' }],
     params: NONE,
     query: z.strictObject({
       since: z.string().max(64).optional().describe('A cursor, a date or how long ago'),

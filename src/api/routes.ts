@@ -3,14 +3,18 @@ import { openapiDocument } from './openapi.ts';
 import type { Route } from './route.ts';
 import { ACTING_ROUTES } from './routes-acting.ts';
 import { daemonRoutes } from './routes-daemon.ts';
+import { LEASE_ROUTES } from './routes-leases.ts';
 import { POOL_ROUTES } from './routes-pools.ts';
 import { STREAM_ROUTES } from './routes-streams.ts';
+import { TICKET_ROUTES } from './routes-tickets.ts';
 
 export const ROUTES: readonly Route[] = [
   ...daemonRoutes((version) => openapiDocument(ROUTES, version)),
   ...POOL_ROUTES,
   ...STREAM_ROUTES,
   ...ACTING_ROUTES,
+  ...LEASE_ROUTES,
+  ...TICKET_ROUTES,
 ];
 
 /** The methods that the table has for a path as requested, `[]` when there is no such path. */

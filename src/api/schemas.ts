@@ -1,14 +1,12 @@
 /** What goes over the wire, once: checked against the types of the domain by the compiler, shown to the world by OpenAPI. */
 import { z } from 'zod';
-import type { Code } from '../errors.ts';
-import { CODES } from '../errors.ts';
 import { EVENT_TYPES } from '../events/event.ts';
 import { ENGINE_STATES, OPERATION_KINDS, POOL_STATES } from '../pool/status.ts';
 import { problemSchema } from './problem.ts';
+import { code, stamp } from './schema-parts.ts';
+import { boundLine, granted, lease, queued, released, renewed, ticket, waiter } from './schemas-leases.ts';
 
-const stamp = z.string().describe('RFC 3339, UTC');
 const breakerName = z.enum(['closed', 'open', 'half_open']);
-const code = z.enum(Object.keys(CODES) as [Code, ...Code[]]);
 
 const lastExit = z.strictObject({
   class: z.string().describe('Crash class'),
@@ -53,9 +51,13 @@ const engine = z.strictObject({
   outdated: z.boolean().describe('Runs by an older spec than the file has; its next start uses the new one'),
 });
 
-const overridden = z.union([z.int(), z.enum(['running', 'stopped'])]);
+const overridden = z.union([z.number(), z.string()]).nullable();
 const override = z.strictObject({
-  key: z.union([z.enum(['replicas', 'wanted']), z.templateLiteral(['engines.', z.int()])]),
+  key: z.union([
+    z.enum(['replicas', 'wanted', 'paused', 'engine.version']),
+    z.templateLiteral(['engines.', z.int()]),
+    z.templateLiteral(['engine.vars.', z.string()]),
+  ]),
   value: overridden,
   fileValue: overridden,
   by: z.string(),
@@ -96,12 +98,31 @@ export const operation = z.strictObject({
   state: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
   outcome: z.string().nullable(),
   steps: z.array(z.strictObject({ at: stamp, text: z.string() })),
-  progress: z.strictObject({ leasesLeft: z.int(), deadlineAt: stamp.nullable() }),
+  progress: z.strictObject({
+    leasesLeft: z.int(),
+    deadlineAt: stamp.nullable(),
+    candidate: z.string().nullable().describe('Generation that a reload is trying, `chat/0#5`'),
+  }),
   error: z.strictObject({ code, message: z.string() }).nullable(),
   by: z.string(),
   reason: z.string().nullable(),
   startedAt: stamp,
   endedAt: stamp.nullable(),
+});
+
+export const reloadPlan = z.strictObject({
+  pool: z.string(),
+  strategy: z.enum(['recreate', 'rolling', 'blue-green']),
+  would: z
+    .enum(['reload', 'unchanged', 'recorded', 'restart_failed'])
+    .describe('`unchanged`: same spec and same executable; `recorded`: nothing runs, the spec is kept for the next start'),
+  changes: z.array(z.string()).describe('What differs, one line each'),
+  maxSurge: z.int(),
+  maxUnavailable: z.int(),
+  notes: z.array(z.string()).describe('What was asked and is done in another way'),
+  engines: z.array(z.string()),
+  leases: z.array(z.strictObject({ id: z.string(), holder: z.string(), engine: z.string(), heldMs: z.number() })),
+  atMostMs: z.number().describe('Every start at its limit, every drain at its deadline'),
 });
 
 export const explanation = z.strictObject({ subject: z.string(), rule: z.string(), says: z.string() });
@@ -154,6 +175,15 @@ export const NAMED = {
   HistoryEntry: historyEntry,
   Event: event,
   LogRecord: logRecord,
+  ReloadPlan: reloadPlan,
+  Lease: lease,
+  Granted: granted,
+  Queued: queued,
+  Renewed: renewed,
+  Released: released,
+  Ticket: ticket,
+  Waiter: waiter,
+  BoundLine: boundLine,
   Problem: problemSchema,
 } as const;
 

@@ -3,8 +3,10 @@ import { rmSync } from 'node:fs';
 import type { DaemonSpec } from '../config/spec.ts';
 import type { Door } from './auth.ts';
 import type { Tls } from './http-server.ts';
+import type { SocketPlace } from './listen.ts';
 import { isLoopback, listenOnSocket, listenOnTcp, tlsOf } from './listen.ts';
 import type { ApiContext, ApiLog, ObserveRequest } from './ports.ts';
+import type { Role } from './roles.ts';
 import { ROUTES } from './routes.ts';
 import type { ApiServer } from './server.ts';
 import { createApiServer } from './server.ts';
@@ -14,6 +16,8 @@ export interface ServeOptions {
   readonly listen: DaemonSpec['listen'];
   /** Absolute path of api.sock; its directory is there, and the caller holds the daemon lock. */
   readonly socketPath: string;
+  /** Of lease.sock, likewise. */
+  readonly leaseSocketPath: string;
   readonly context: ApiContext;
   readonly log: ApiLog;
   readonly observeRequest: ObserveRequest;
@@ -24,21 +28,28 @@ export interface Serving {
   /** In use: where 0 was asked for, the one that was free. */
   readonly tcpPort: number | null;
   readonly metricsPort: number | null;
-  /** Removes the socket, ends streams, and waits at most `graceMs` for answers under way. */
+  /** Removes the sockets, ends streams, and waits at most `graceMs` for answers under way. */
   close(graceMs: number): Promise<void>;
 }
 
 /** Opens them all or none. Throws PooldError `invalid_config`, with what to change. */
 export async function serve(options: ServeOptions): Promise<Serving> {
-  const { listen, socketPath, log } = options;
+  const { listen, socketPath, leaseSocketPath, log } = options;
   const open: ApiServer[] = [];
+  const sockets: string[] = [];
   const close = async (graceMs: number): Promise<void> => {
+    for (const path of sockets) rmSync(path, { force: true });
     await Promise.all(open.map((one) => one.close(graceMs)));
   };
   const add = async (door: Door, tls: Tls | null): Promise<ApiServer> => {
     const made = await createApiServer({ ...options, door, tls, routes: ROUTES });
     open.push(made);
     return made;
+  };
+  const addSocket = async (role: Role, place: Pick<SocketPlace, 'path' | 'group' | 'groupKey'>): Promise<void> => {
+    const { server } = await add({ kind: 'socket', role }, null);
+    await listenOnSocket(server, { ...place, mode: listen.socket.mode, warn: (message) => log.warn({}, message) });
+    sockets.push(place.path);
   };
   let tcpPort: number | null = null;
   let metricsPort: number | null = null;
@@ -53,20 +64,12 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       const { server } = await add({ kind: 'metrics', loopback: isLoopback(listen.metrics.host) }, null);
       metricsPort = await listenOnTcp(server, listen.metrics);
     }
-    // ORDER: the socket comes last, as it is what people take for "the daemon is there".
-    const { server } = await add({ kind: 'socket', role: 'admin' }, null);
-    await listenOnSocket(server, { ...listen.socket, path: socketPath, warn: (message) => log.warn({}, message) });
+    await addSocket('lease', { path: leaseSocketPath, group: listen.socket.leaseGroup, groupKey: 'listen.socket.leaseGroup' });
+    // ORDER: api.sock comes last, as it is what people take for "the daemon is there".
+    await addSocket('admin', { path: socketPath, group: listen.socket.group, groupKey: 'listen.socket.group' });
   } catch (error) {
     await close(0);
     throw error;
   }
-  return {
-    socketPath,
-    tcpPort,
-    metricsPort,
-    async close(graceMs) {
-      rmSync(socketPath, { force: true });
-      await close(graceMs);
-    },
-  };
+  return { socketPath, tcpPort, metricsPort, close };
 }

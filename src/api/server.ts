@@ -37,7 +37,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const routes = options.routes.filter((route) => door.kind !== 'metrics' || route.onMetricsDoor);
   const closing = new AbortController();
   const { app, server } = framework(options);
-  const callers = admitted(app, options);
+  const visits = admitted(app, options);
   for (const route of routes) {
     app.route({
       method: [...methodsOf(route)],
@@ -45,11 +45,19 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       config: { row: route },
       handler: async (request, reply) => {
         const signal = goneSignal(reply, closing.signal);
-        const caller = callers.get(request);
-        if (caller === undefined) throw new Error('a request came past the gate');
+        const visit = visits.get(request);
+        if (visit === undefined) throw new Error('a request came past the gate');
         const { params, query, body } = request;
-        const answer = await route.run(context, { params, query, body, caller, header: headersOf(request), signal });
-        await send(options, { reply, route, signal, answer });
+        const call = { params, query, body, caller: visit.caller, header: headersOf(request), signal };
+        try {
+          await send(options, { reply, route, signal, observe: visit.observe, answer: await route.run(context, call) });
+        } catch (error) {
+          if (!signal.aborted || !(isAbort(error) || error instanceof PooldError)) throw error;
+          // Whatever a wait that was cut short is refused for, this is why.
+          if (closing.signal.aborted) throw closing.signal.reason;
+          // The client has gone: there is nobody to tell.
+          reply.hijack();
+        }
         return reply;
       },
     });
@@ -60,7 +68,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   return {
     server,
     async close(graceMs) {
-      closing.abort();
+      closing.abort(new PooldError('shutting_down', 'cannot answer any more: poold is stopping'));
       await closeServer(server, { clock: context.clock, graceMs });
       sweep.cancel();
       await app.close();
@@ -95,31 +103,41 @@ function framework({ tls, log }: ApiServerOptions): { readonly app: FastifyInsta
   return { app, server };
 }
 
+/** A request that was let in. */
+interface Visit {
+  readonly caller: Caller;
+  /** Counts it once: a stream with its head, anything else, and what never got to a head, when it is over. */
+  readonly observe: (status: number) => void;
+}
+
 /** Nobody gets further than this hook without a role that suffices; it runs before a byte of the body is read. */
-function admitted(app: FastifyInstance, { context, door, observeRequest }: ApiServerOptions): WeakMap<FastifyRequest, Caller> {
+function admitted(app: FastifyInstance, { context, door, observeRequest }: ApiServerOptions): WeakMap<FastifyRequest, Visit> {
   const gate = new Gate(door, context.clock);
-  const callers = new WeakMap<FastifyRequest, Caller>();
+  const visits = new WeakMap<FastifyRequest, Visit>();
   app.addHook('onRequest', async (request, reply) => {
     const route = rowOf(request);
-    if (!route?.streams) {
-      const startedMs = context.clock.nowMs();
-      reply.raw.once('close', () =>
-        observeRequest(route?.path ?? 'none', reply.raw.statusCode, (context.clock.nowMs() - startedMs) / 1000),
-      );
-    }
-    callers.set(request, gate.admit(route?.access ?? null, { header: headersOf(request), peer: request.socket.remoteAddress ?? '' }));
+    const startedMs = context.clock.nowMs();
+    let observed = false;
+    const observe = (status: number): void => {
+      if (!observed) observeRequest(route?.path ?? 'none', status, (context.clock.nowMs() - startedMs) / 1000);
+      observed = true;
+    };
+    reply.raw.once('close', () => observe(reply.raw.statusCode));
+    const caller = gate.admit(route?.access ?? null, { header: headersOf(request), peer: request.socket.remoteAddress ?? '' });
+    visits.set(request, { caller, observe });
   });
-  return callers;
+  return visits;
 }
 
 interface Sending {
   readonly reply: FastifyReply;
   readonly route: Route;
   readonly signal: AbortSignal;
+  readonly observe: Visit['observe'];
   readonly answer: Reply;
 }
 
-async function send({ context, log, observeRequest }: ApiServerOptions, { reply, route, signal, answer }: Sending): Promise<void> {
+async function send({ context, log }: ApiServerOptions, { reply, route, signal, observe, answer }: Sending): Promise<void> {
   reply.code(answer.status).header('cache-control', 'no-store');
   if ('text' in answer) {
     reply.type(answer.type).send(answer.text);
@@ -129,7 +147,6 @@ async function send({ context, log, observeRequest }: ApiServerOptions, { reply,
       .type('application/json')
       .send(JSON.stringify(answer.body));
   } else {
-    const startedMs = context.clock.nowMs();
     await sendPieces(answer, {
       response: reply.raw,
       clock: context.clock,
@@ -137,7 +154,7 @@ async function send({ context, log, observeRequest }: ApiServerOptions, { reply,
       // Until here a failure is a problem reply; from here on the answer is ours alone.
       begun: () => {
         reply.hijack();
-        if (route.streams) observeRequest(route.path, 200, (context.clock.nowMs() - startedMs) / 1000);
+        if (route.streams) observe(answer.status);
       },
       failed: (error) => log.error({ err: error, route: route.path }, 'cannot go on with a stream: cut'),
     });
@@ -170,15 +187,19 @@ function headersOf(request: FastifyRequest): (name: string) => string | null {
   };
 }
 
-/** Aborted when the client has hung up, or the server closes. */
+/** Aborted when the client has hung up on an answer that is not out yet, or the server closes; the reason tells which. */
 function goneSignal(reply: FastifyReply, closing: AbortSignal): AbortSignal {
   const gone = new AbortController();
-  const abort = (): void => gone.abort();
-  closing.addEventListener('abort', abort, { once: true });
+  const close = (): void => gone.abort(closing.reason);
+  closing.addEventListener('abort', close, { once: true });
   reply.raw.once('close', () => {
-    closing.removeEventListener('abort', abort);
-    abort();
+    closing.removeEventListener('abort', close);
+    if (!reply.raw.writableFinished) gone.abort();
   });
-  if (closing.aborted) abort();
+  if (closing.aborted) close();
   return gone.signal;
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
 }

@@ -1,4 +1,4 @@
-import type { Code } from '../errors.ts';
+import type { Code, Maintenance } from '../errors.ts';
 
 /** What went wrong without an answer of the daemon. */
 export type Unreached =
@@ -18,6 +18,7 @@ export interface ClientErrorFacts {
   readonly reason?: string;
   readonly retriable?: boolean;
   readonly retryAfterMs?: number;
+  readonly maintenance?: Maintenance;
   readonly cause?: unknown;
 }
 

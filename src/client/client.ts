@@ -1,11 +1,12 @@
 /** Typed calls to one daemon: what poolctl and programs of ours use. Every call throws ClientError. */
 import type { LogRecord } from '../api/schemas.ts';
 import type { Event } from '../events/event.ts';
-import type { HistoryEntry, PoolCommand } from '../pool/host.ts';
+import type { HistoryEntry, PoolCommand, ReloadCommand, ReloadPlan } from '../pool/host.ts';
 import type { Explanation, Operation, PoolStatus } from '../pool/status.ts';
+import { LeaseClient } from './lease-client.ts';
 import type { StreamedEvent } from './streams.ts';
 import { eventsIn, recordsIn } from './streams.ts';
-import type { Exchange, TransportOptions } from './transport.ts';
+import type { TransportOptions } from './transport.ts';
 import { Transport } from './transport.ts';
 
 export interface HistoryQuestion {
@@ -32,11 +33,17 @@ export interface EventQuestion {
   readonly pool?: string | undefined;
 }
 
+/** Which role asks is for the daemon to find out. */
+export type ReloadOrder = Omit<ReloadCommand, 'admin'>;
+export type PoolOrder = Exclude<PoolCommand, ReloadCommand> | ReloadOrder;
+
 export class Client {
+  readonly leases: LeaseClient;
   readonly #transport: Transport;
 
   constructor(options: TransportOptions) {
     this.#transport = new Transport(options);
+    this.leases = new LeaseClient(this.#transport);
   }
 
   health(): Promise<{ readonly status: 'ok'; readonly version: string }> {
@@ -44,7 +51,7 @@ export class Client {
   }
 
   pools(): Promise<readonly PoolStatus[]> {
-    return this.#items({ method: 'GET', path: '/v1/pools' });
+    return this.#transport.items({ method: 'GET', path: '/v1/pools' });
   }
 
   pool(name: string, signal?: AbortSignal): Promise<PoolStatus> {
@@ -52,13 +59,19 @@ export class Client {
   }
 
   /** Begins it; the answer is the operation as it stands then. */
-  act(pool: string, command: PoolCommand, reason: string | null): Promise<Operation> {
-    const { path, body } = requestFor(pool, command);
+  act(pool: string, order: PoolOrder, reason: string | null): Promise<Operation> {
+    const { path, body } = requestFor(pool, order);
     return this.#transport.json({ method: 'POST', path, body: reason === null ? body : { ...body, reason } });
   }
 
+  /** What the reload would do; changes nothing. */
+  planReload(pool: string, order: ReloadOrder): Promise<ReloadPlan> {
+    const { path, body } = requestFor(pool, order);
+    return this.#transport.json({ method: 'POST', path, body: { ...body, dryRun: true }, repeatable: true });
+  }
+
   operations(pool: string | null): Promise<readonly Operation[]> {
-    return this.#items({ method: 'GET', path: '/v1/operations', query: { pool } });
+    return this.#transport.items({ method: 'GET', path: '/v1/operations', query: { pool } });
   }
 
   /** As it stands; with `waitMs` (at most ten minutes) once it has ended or the time is over. */
@@ -73,11 +86,11 @@ export class Client {
   }
 
   explain(pool: string, replica: number | null): Promise<readonly Explanation[]> {
-    return this.#items({ method: 'GET', path: `${poolPath(pool)}/explain`, query: { replica } });
+    return this.#transport.items({ method: 'GET', path: `${poolPath(pool)}/explain`, query: { replica } });
   }
 
   history(pool: string, { replica, since, limit }: HistoryQuestion): Promise<readonly HistoryEntry[]> {
-    return this.#items({ method: 'GET', path: `${poolPath(pool)}/history`, query: { replica, since, limit } });
+    return this.#transport.items({ method: 'GET', path: `${poolPath(pool)}/history`, query: { replica, since, limit } });
   }
 
   /** Ends by itself unless followed; aborting ends it quietly. */
@@ -99,27 +112,28 @@ export class Client {
   close(): Promise<void> {
     return this.#transport.close();
   }
-
-  async #items<T>(exchange: Exchange): Promise<readonly T[]> {
-    const { items } = await this.#transport.json<{ readonly items: readonly T[] }>(exchange);
-    return items;
-  }
 }
 
 function poolPath(pool: string): string {
   return `/v1/pools/${encodeURIComponent(pool)}`;
 }
 
-function requestFor(pool: string, command: PoolCommand): { readonly path: string; readonly body: Readonly<Record<string, unknown>> } {
+function requestFor(pool: string, command: PoolOrder): { readonly path: string; readonly body: Readonly<Record<string, unknown>> } {
   const replica = 'replica' in command ? command.replica : null;
   const path = `${poolPath(pool)}${replica === null ? '' : `/engines/${replica}`}/${command.do}`;
   switch (command.do) {
     case 'start':
     case 'retry':
+    case 'pause':
+    case 'resume':
       return { path, body: {} };
     case 'stop':
     case 'restart':
       return { path, body: { now: command.now } };
+    case 'drain':
+      return { path, body: { extend: command.extend, ...(command.deadlineMs === null ? {} : { deadlineMs: command.deadlineMs }) } };
+    case 'reload':
+      return { path, body: reloadBody(command) };
     case 'scale':
       return { path, body: { replicas: command.replicas } };
     case 'reset':
@@ -129,4 +143,16 @@ function requestFor(pool: string, command: PoolCommand): { readonly path: string
     default:
       return command satisfies never;
   }
+}
+
+/** What is null is left to the daemon. */
+function reloadBody({ version, vars, strategy, deadlineMs, cutLeases, same }: ReloadOrder): Readonly<Record<string, unknown>> {
+  return {
+    vars,
+    cutLeases,
+    same,
+    ...(version === null ? {} : { version }),
+    ...(strategy === null ? {} : { strategy }),
+    ...(deadlineMs === null ? {} : { deadlineMs }),
+  };
 }

@@ -1,5 +1,5 @@
 /** What a failed request means for whoever made it. */
-import type { Code } from '../errors.ts';
+import type { Code, Maintenance } from '../errors.ts';
 import type { ClientErrorFacts } from './client-error.ts';
 import { ClientError } from './client-error.ts';
 import type { Target } from './target.ts';
@@ -10,9 +10,10 @@ const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOENT', 'UND_ERR_CONNECT_TIMEOU
 /** A connection that was there went away, as a kept-alive one does when the daemon restarts. */
 const CUT = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
-export function mayRetry(error: unknown, method: string): boolean {
+/** `repeatable`: done twice it is as done once. */
+export function mayRetry(error: unknown, repeatable: boolean): boolean {
   const code = codeOf(error);
-  return NOT_CONNECTED.has(code) || (method === 'GET' && CUT.has(code));
+  return NOT_CONNECTED.has(code) || (repeatable && CUT.has(code));
 }
 
 /** The refusal in an answer with status 400 and above. */
@@ -90,11 +91,12 @@ interface ToldProblem {
   readonly reason?: string;
   readonly retriable?: boolean;
   readonly retryAfterMs?: number;
+  readonly maintenance?: Maintenance;
 }
 
 function problemIn(text: string): ToldProblem | null {
   try {
-    const { code, detail, pool, reason, retriable, retryAfterMs } = JSON.parse(text) as Partial<ToldProblem>;
+    const { code, detail, pool, reason, retriable, retryAfterMs, maintenance } = JSON.parse(text) as Partial<ToldProblem>;
     // A newer daemon may know more codes: whatever looks like one is taken for one.
     if (typeof code !== 'string' || typeof detail !== 'string' || !/^[a-z_]{1,64}$/.test(code)) return null;
     return {
@@ -104,6 +106,7 @@ function problemIn(text: string): ToldProblem | null {
       ...(reason === undefined ? {} : { reason }),
       ...(retriable === undefined ? {} : { retriable }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(maintenance === undefined ? {} : { maintenance }),
     };
   } catch {
     return null;

@@ -25,6 +25,8 @@ export interface Exchange {
   readonly signal?: AbortSignal | undefined;
   /** What the request asks the daemon to wait, on top of the timeout. */
   readonly waitMs?: number;
+  /** Done twice it is as done once, so a lost answer may be asked for again. A GET always is. */
+  readonly repeatable?: boolean;
 }
 
 /** A daemon that is just starting is met by asking again for this long: three more times within half a second. */
@@ -50,6 +52,12 @@ export class Transport {
       const text = await answer.body.text();
       return parsed<T>(text, this.#options.target);
     });
+  }
+
+  /** Of an answer that is a list. Throws ClientError. */
+  async items<T>(exchange: Exchange): Promise<readonly T[]> {
+    const { items } = await this.json<{ readonly items: readonly T[] }>(exchange);
+    return items;
   }
 
   async text(exchange: Exchange): Promise<string> {
@@ -99,12 +107,12 @@ export class Transport {
     }
   }
 
-  /** Tries again only while no connection came about, or for a question: what a lost POST has done nobody knows. */
+  /** Tries again only while no connection came about, or for what may be done twice: what another lost request has done nobody knows. */
   #reach(exchange: Exchange & { readonly signal: AbortSignal }): Promise<Dispatcher.ResponseData> {
     return pRetry(() => this.#request(exchange), {
       ...RETRIES,
       signal: exchange.signal,
-      shouldRetry: ({ error }) => mayRetry(error, exchange.method),
+      shouldRetry: ({ error }) => mayRetry(error, exchange.repeatable ?? exchange.method === 'GET'),
     });
   }
 

@@ -8,6 +8,7 @@ import { ask, served } from './served.ts';
 let at: Served;
 beforeAll(async () => {
   at = await served({ withTcp: true, metrics: { host: '127.0.0.1', port: 0 } });
+  at.host.leases.stays = false;
 });
 afterAll(() => at.stop());
 
@@ -19,19 +20,43 @@ const BODIES: Readonly<Record<string, unknown>> = {
 
 /** A request that this route answers well, whoever may send it. */
 async function good(route: Route): Promise<Asked> {
-  const { id } = at.host.act('chat', { do: 'start', replica: null }, { by: 'test', claimed: false, reason: null });
+  const { id, token } = holding(route);
   const path = route.path.replace('{pool}', 'chat').replace('{replica}', '0').replace('{id}', id);
   const query = route.id === 'followEvents' ? '?follow=false' : '';
-  return { method: route.method, path: path + query, ...(route.body === null ? {} : { body: BODIES[route.id] ?? {} }) };
+  const known = BODIES[route.id] ?? (route.path.startsWith('/v1/leases/{id}/') && route.id !== 'revokeLease' ? { token } : {});
+  return {
+    method: route.method,
+    path: path + query,
+    headers: route.id === 'releaseLease' ? { 'poold-lease-token': token } : {},
+    ...(route.body === null ? {} : { body: known }),
+  };
+}
+
+/** The id of what the path speaks of, made for this request. */
+function holding({ path }: Route): { readonly id: string; readonly token: string } {
+  const { leases } = at.host;
+  if (path.startsWith('/v1/leases/')) return leases.grant('chat');
+  if (path.startsWith('/v1/tickets/')) return { id: leases.enqueue('chat').id, token: '' };
+  return { id: at.host.act('chat', { do: 'start', replica: null }, { by: 'test', claimed: false, reason: null }).id, token: '' };
 }
 
 function overTcp(asked: Asked, token: string | null): Promise<Told> {
-  return ask(at, { ...asked, port: at.serving.tcpPort, headers: token === null ? {} : { authorization: `Bearer ${token}` } });
+  const headers = { ...asked.headers, ...(token === null ? {} : { authorization: `Bearer ${token}` }) };
+  return ask(at, { ...asked, port: at.serving.tcpPort, headers });
 }
 
 describe.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const))('%s', (_name, route) => {
   test('over the socket everybody is an admin', async () => {
     expect((await ask(at, await good(route))).status).toBeLessThan(300);
+  });
+
+  test('over the socket for leases everybody has the role lease', async () => {
+    const request = await good(route);
+    const before = happened();
+    const answer = await ask(at, { ...request, socketPath: at.leaseSocketPath });
+    if (allows('lease', route.access)) return expect(answer.status).toBeLessThan(300);
+    expect(answer).toMatchObject({ status: 403, json: { code: 'forbidden' } });
+    return expect(happened()).toEqual(before);
   });
 
   test('over TCP nobody gets in without a token, unless it is open', async () => {
@@ -44,12 +69,12 @@ describe.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as 
   });
 
   test.each(ROLES)('over TCP with the role %s', async (role) => {
-    const before = at.host.acted.length;
     const request = await good(route);
+    const before = happened();
     const answer = await overTcp(request, at.tokens[role]);
     if (allows(role, route.access)) return expect(answer.status).toBeLessThan(300);
     expect(answer).toMatchObject({ status: 403, json: { code: 'forbidden' } });
-    return expect(at.host.acted.length).toBe(before + 1);
+    return expect(happened()).toEqual(before);
   });
 
   test('on the listener for metrics', async () => {
@@ -57,6 +82,12 @@ describe.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as 
     expect(answer.status).toBe(['/health', '/metrics'].includes(route.path) ? 200 : 404);
   });
 });
+
+/** Whatever a request can have changed. */
+function happened(): readonly unknown[] {
+  const { acted, planned, leases, shutdowns } = at.host;
+  return [acted.length, planned.length, shutdowns.length, leases.asked.length, [...leases.held.keys()], [...leases.tickets.values()]];
+}
 
 test('every role may do what the one before may, and nobody is below read', () => {
   expect(ROLES.map((role) => ROUTES.filter((route) => allows(role, route.access)).length)).toEqual(
@@ -69,9 +100,20 @@ test('every role may do what the one before may, and nobody is below read', () =
     '/metrics',
     '/openapi.json',
   ]);
-  expect(ROUTES.filter((route) => route.method !== 'GET' && route.access !== 'operate').map((route) => [route.path, route.access])).toEqual(
-    [['/v1/shutdown', 'admin']],
-  );
+  const others = ROUTES.filter((route) => route.method !== 'GET' && route.access !== 'operate');
+  expect(others.map((route) => `${route.access} ${route.method} ${route.path}`)).toEqual([
+    'admin POST /v1/shutdown',
+    'lease POST /v1/pools/{pool}/leases',
+    'lease POST /v1/leases/{id}/renew',
+    'lease POST /v1/leases/{id}/attach',
+    'lease POST /v1/leases/{id}/verify',
+    'lease DELETE /v1/leases/{id}',
+    'lease DELETE /v1/tickets/{id}',
+  ]);
+  // What a ticket has become is shown with its token.
+  expect(ROUTES.filter((route) => route.method === 'GET' && route.access === 'lease').map((route) => route.path)).toEqual([
+    '/v1/tickets/{id}',
+  ]);
 });
 
 test('who asks over TCP is the token, whatever the client says', async () => {

@@ -6,8 +6,10 @@ import { PooldError } from '../../src/errors.ts';
 import type { Replay } from '../../src/events/bus.ts';
 import { createBus } from '../../src/events/bus.ts';
 import type { Event, Happening } from '../../src/events/event.ts';
-import type { Actor, HistoryEntry, Host, LogLine, LogQuery, PoolCommand } from '../../src/pool/host.ts';
+import type { Actor, HistoryEntry, Host, LogLine, LogQuery, PoolCommand, ReloadCommand, ReloadPlan } from '../../src/pool/host.ts';
 import type { EngineStatus, Explanation, Operation, PoolStatus } from '../../src/pool/status.ts';
+import { DataLeases } from './leases.ts';
+import { Pipe } from './pipe.ts';
 
 const LONG_AGO = '2026-11-03T08:00:00.000Z';
 
@@ -104,6 +106,8 @@ export class DataHost implements Host {
   readonly logQueries: { readonly pool: string; readonly replica: number; readonly query: LogQuery }[] = [];
   readonly historyQueries: unknown[] = [];
   readonly feed = new DataFeed();
+  readonly leases = new DataLeases((name) => this.pool(name));
+  readonly planned: ReloadCommand[] = [];
   logLines: readonly LogLine[] = [];
   /** Lines that a follower gets one by one, as the test writes them. */
   readonly written = new Pipe<LogLine>();
@@ -142,7 +146,7 @@ export class DataHost implements Host {
       state: 'running',
       outcome: null,
       steps: [{ at: LONG_AGO, text: `${command.do} begun` }],
-      progress: { leasesLeft: 0, deadlineAt: null },
+      progress: { leasesLeft: 0, deadlineAt: null, candidate: null },
       error: null,
       by: actor.by,
       reason: actor.reason,
@@ -151,6 +155,23 @@ export class DataHost implements Host {
     };
     this.#operations.set(operation.id, operation);
     return operation;
+  }
+
+  planReload(name: string, command: ReloadCommand): ReloadPlan {
+    const { pool, engines } = this.pool(name);
+    this.planned.push(command);
+    return {
+      pool,
+      strategy: 'rolling',
+      would: 'reload',
+      changes: ['engine.version: v1 -> v2'],
+      maxSurge: 0,
+      maxUnavailable: 1,
+      notes: [],
+      engines: engines.map(({ id }) => id),
+      leases: [],
+      atMostMs: 60_000,
+    };
   }
 
   /** What the real daemon does when the work is done. */
@@ -243,39 +264,5 @@ export class DataFeed implements EventFeed {
       this.#listeners -= 1;
       end();
     };
-  }
-}
-
-/** What a test writes comes out of the readers. */
-export class Pipe<T> {
-  readonly #readers = new Set<(value: T) => void>();
-  get readers(): number {
-    return this.#readers.size;
-  }
-
-  write(value: T): void {
-    for (const reader of this.#readers) reader(value);
-  }
-
-  async *read(signal: AbortSignal): AsyncGenerator<T> {
-    const waiting: T[] = [];
-    let wake = (): void => {};
-    const reader = (value: T): void => {
-      waiting.push(value);
-      wake();
-    };
-    this.#readers.add(reader);
-    signal.addEventListener('abort', () => wake(), { once: true });
-    try {
-      while (!signal.aborted) {
-        yield* waiting.splice(0);
-        if (waiting.length > 0 || signal.aborted) continue;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    } finally {
-      this.#readers.delete(reader);
-    }
   }
 }

@@ -26,9 +26,10 @@ afterEach(() => {
 
 const warn = (message: string): void => void warnings.push(message);
 const path = (): string => join(directory, 'api.sock');
+const groupKey = 'listen.socket.group';
 
 test('the socket has its mode when it appears, and nothing else is left', async () => {
-  await listenOnSocket(server, { path: path(), mode: 0o660, group: null, warn });
+  await listenOnSocket(server, { path: path(), mode: 0o660, group: null, groupKey, warn });
   expect(statSync(path()).mode & 0o777).toBe(0o660);
   expect(statSync(path()).isSocket()).toBe(true);
   expect(readdirSync(directory)).toEqual(['api.sock']);
@@ -38,11 +39,11 @@ test('a stale socket is replaced; another file is not', async () => {
   const script = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
   expect(() => execFileSync(process.execPath, ['-e', script, path()], { stdio: 'ignore' })).toThrow();
   expect(existsSync(path())).toBe(true);
-  await listenOnSocket(server, { path: path(), mode: 0o600, group: null, warn });
+  await listenOnSocket(server, { path: path(), mode: 0o600, group: null, groupKey, warn });
   expect(statSync(path()).mode & 0o777).toBe(0o600);
   const other = createServer();
   writeFileSync(join(directory, 'file'), 'precious');
-  await expect(listenOnSocket(other, { path: join(directory, 'file'), mode: 0o600, group: null, warn })).rejects.toThrow(
+  await expect(listenOnSocket(other, { path: join(directory, 'file'), mode: 0o600, group: null, groupKey, warn })).rejects.toThrow(
     'something that is no socket lies there',
   );
   expect(readFileSync(join(directory, 'file'), 'utf8')).toBe('precious');
@@ -52,29 +53,29 @@ test('a path of 107 bytes works, one more is refused with what to do', async () 
   const long = join(directory, 'd'.repeat(107 - Buffer.byteLength(directory) - 1 - '/api.sock'.length), 'api.sock');
   mkdirSync(join(long, '..'));
   expect(Buffer.byteLength(long)).toBe(107);
-  await listenOnSocket(server, { path: long, mode: 0o600, group: null, warn });
+  await listenOnSocket(server, { path: long, mode: 0o600, group: null, groupKey, warn });
   expect(statSync(long).isSocket()).toBe(true);
-  await expect(listenOnSocket(createServer(), { path: `${long}x`, mode: 0o600, group: null, warn })).rejects.toThrow(
+  await expect(listenOnSocket(createServer(), { path: `${long}x`, mode: 0o600, group: null, groupKey, warn })).rejects.toThrow(
     'has 108 bytes and the kernel takes 107; choose a shorter --runtime-dir',
   );
 });
 
 test('a group that is not there is an error where the file names it, else a warning', async () => {
   const name = 'poold-no-such-group';
-  await expect(listenOnSocket(server, { path: path(), mode: 0o660, group: { name, written: true }, warn })).rejects.toThrow(
+  await expect(listenOnSocket(server, { path: path(), mode: 0o660, group: { name, written: true }, groupKey, warn })).rejects.toThrow(
     `make it with groupadd --system ${name}`,
   );
   expect(readdirSync(directory)).toEqual([]);
-  await listenOnSocket(server, { path: path(), mode: 0o660, group: { name, written: false }, warn });
+  await listenOnSocket(server, { path: path(), mode: 0o660, group: { name, written: false }, groupKey, warn });
   expect(warnings).toEqual([
-    `the socket stays with the daemon's own group: there is no group ${name}; make it with groupadd --system ${name}`,
+    `api.sock stays with the daemon's own group: there is no group ${name}; make it with groupadd --system ${name}`,
   ]);
 });
 
 test('a group that is there gets it', async () => {
   const gid = process.getegid?.() ?? 0;
   const name = execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim();
-  await listenOnSocket(server, { path: path(), mode: 0o660, group: { name, written: true }, warn });
+  await listenOnSocket(server, { path: path(), mode: 0o660, group: { name, written: true }, groupKey, warn });
   expect(statSync(path()).gid).toBe(gid);
   expect(warnings).toEqual([]);
 });

@@ -65,6 +65,30 @@ test('a body is asked for only where something in it is', () => {
   expect(document.paths['/v1/pools'].get.requestBody).toBeUndefined();
 });
 
+test('headers that a route reads are described', () => {
+  const headersOf = (path: string, method: string): readonly string[] =>
+    // biome-ignore lint/suspicious/noExplicitAny: see above
+    document.paths[path][method].parameters.filter((one: any) => one.in === 'header').map((one: any) => one.name);
+  expect(headersOf('/v1/events', 'get')).toEqual(['Last-Event-ID']);
+  expect(headersOf('/v1/pools/{pool}/leases', 'post')).toEqual(['Idempotency-Key', 'Poold-Actor']);
+  expect(headersOf('/v1/leases/{id}', 'delete')).toEqual(['Poold-Lease-Token', 'Poold-Actor']);
+  expect(headersOf('/v1/pools/{pool}/leases', 'post')).not.toContain('Poold-Lease-Token');
+});
+
+test('an acquire answers with a lease, a ticket or a stream; a reload with an operation or a plan', () => {
+  const { responses } = document.paths['/v1/pools/{pool}/leases'].post;
+  expect(responses['200'].content).toEqual({ 'application/x-ndjson': { schema: { $ref: '#/components/schemas/BoundLine' } } });
+  expect(responses['201'].content).toEqual({ 'application/json': { schema: { $ref: '#/components/schemas/Granted' } } });
+  expect(responses['202'].content).toEqual({ 'application/json': { schema: { $ref: '#/components/schemas/Queued' } } });
+  expect(responses['503'].description).toContain('`pool_draining`');
+  expect(responses['429'].description).toContain('`queue_full`');
+  expect(document.components.schemas.Problem.properties.maintenance).toBeDefined();
+  expect(document.paths['/v1/pools/{pool}/reload'].post.responses['200'].content['application/json'].schema.anyOf).toEqual([
+    { $ref: '#/components/schemas/Operation' },
+    { $ref: '#/components/schemas/ReloadPlan' },
+  ]);
+});
+
 test('the order of the table in the contract', () => {
   expect(ROUTES.map((route) => `${route.method} ${route.path}`)).toMatchInlineSnapshot(`
     [
@@ -86,15 +110,33 @@ test('the order of the table in the contract', () => {
       "POST /v1/pools/{pool}/start",
       "POST /v1/pools/{pool}/stop",
       "POST /v1/pools/{pool}/restart",
+      "POST /v1/pools/{pool}/drain",
+      "POST /v1/pools/{pool}/pause",
+      "POST /v1/pools/{pool}/resume",
+      "POST /v1/pools/{pool}/reload",
       "POST /v1/pools/{pool}/retry",
       "POST /v1/pools/{pool}/scale",
       "POST /v1/pools/{pool}/reset",
       "POST /v1/pools/{pool}/engines/{replica}/start",
       "POST /v1/pools/{pool}/engines/{replica}/stop",
       "POST /v1/pools/{pool}/engines/{replica}/restart",
+      "POST /v1/pools/{pool}/engines/{replica}/drain",
+      "POST /v1/pools/{pool}/engines/{replica}/pause",
+      "POST /v1/pools/{pool}/engines/{replica}/resume",
       "POST /v1/pools/{pool}/engines/{replica}/retry",
       "POST /v1/pools/{pool}/engines/{replica}/signal",
       "DELETE /v1/operations/{id}",
+      "POST /v1/pools/{pool}/leases",
+      "GET /v1/leases",
+      "GET /v1/leases/{id}",
+      "POST /v1/leases/{id}/renew",
+      "POST /v1/leases/{id}/attach",
+      "POST /v1/leases/{id}/verify",
+      "POST /v1/leases/{id}/revoke",
+      "DELETE /v1/leases/{id}",
+      "GET /v1/pools/{pool}/queue",
+      "GET /v1/tickets/{id}",
+      "DELETE /v1/tickets/{id}",
     ]
   `);
 });

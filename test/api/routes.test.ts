@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { operation as operationSchema, poolStatus } from '../../src/api/schemas.ts';
+import { operation as operationSchema, poolStatus, reloadPlan } from '../../src/api/schemas.ts';
 import { PooldError } from '../../src/errors.ts';
 import { crash, engine, pool } from './host.ts';
 import type { Served } from './served.ts';
@@ -96,6 +96,28 @@ test.each([
   ['scale', { replicas: 3 }, { do: 'scale', replicas: 3 }],
   ['reset', { class: 'gpu', forget: true }, { do: 'reset', class: 'gpu', forget: true }],
   ['reset', {}, { do: 'reset', class: null, forget: false }],
+  ['drain', {}, { do: 'drain', replica: null, deadlineMs: null, extend: false }],
+  ['drain', { deadlineMs: 0, extend: true }, { do: 'drain', replica: null, deadlineMs: 0, extend: true }],
+  ['pause', {}, { do: 'pause', replica: null }],
+  ['resume', {}, { do: 'resume', replica: null }],
+  ['engines/1/drain', { deadlineMs: 2_592_000_000 }, { do: 'drain', replica: 1, deadlineMs: 2_592_000_000, extend: false }],
+  ['engines/1/pause', {}, { do: 'pause', replica: 1 }],
+  ['engines/1/resume', {}, { do: 'resume', replica: 1 }],
+  ['reload', {}, { do: 'reload', version: null, vars: {}, strategy: null, deadlineMs: null, cutLeases: false, same: false, admin: true }],
+  [
+    'reload',
+    { version: 'v2', vars: { model: '/models/b.gguf', draft: '' }, strategy: 'rolling', deadlineMs: 60_000, cutLeases: true, same: true },
+    {
+      do: 'reload',
+      version: 'v2',
+      vars: { model: '/models/b.gguf', draft: '' },
+      strategy: 'rolling',
+      deadlineMs: 60_000,
+      cutLeases: true,
+      same: true,
+      admin: true,
+    },
+  ],
   ['engines/1/start', {}, { do: 'start', replica: 1 }],
   ['engines/1/stop', {}, { do: 'stop', replica: 1, now: false }],
   ['engines/1/restart', { now: false }, { do: 'restart', replica: 1, now: false }],
@@ -108,6 +130,66 @@ test.each([
   expect(operationSchema.parse(answer.json)).toEqual(at.host.operation(answer.json.id));
   expect(answer.headers.location).toBe(`/v1/operations/${answer.json.id}`);
   expect(at.host.acted.at(-1)).toEqual({ pool: 'chat', command, actor: { by: 'ann@pts/3', claimed: true, reason: 'a drill' } });
+});
+
+test('a dry run of a reload shows the plan and begins nothing', async () => {
+  const before = at.host.acted.length;
+  const answer = await ask(at, { method: 'POST', path: '/v1/pools/chat/reload', body: { version: 'v2', dryRun: true } });
+  expect(answer.status).toBe(200);
+  expect(reloadPlan.parse(answer.json)).toMatchObject({ pool: 'chat', would: 'reload', engines: ['chat/0', 'chat/1'] });
+  expect(at.host.planned).toEqual([
+    { do: 'reload', version: 'v2', vars: {}, strategy: null, deadlineMs: null, cutLeases: false, same: false, admin: true },
+  ]);
+  expect(at.host.acted).toHaveLength(before);
+});
+
+test('whoever only operates is no admin to a reload', async () => {
+  const tcp = await served({ withTcp: true });
+  try {
+    for (const role of ['operate', 'admin'] as const) {
+      const headers = { authorization: `Bearer ${tcp.tokens[role]}` };
+      const body = { vars: { model: 'b' } };
+      await ask(tcp, { method: 'POST', path: '/v1/pools/chat/reload', body, headers, port: tcp.serving.tcpPort });
+    }
+    expect(tcp.host.acted.map(({ command, actor }) => [actor.by, command])).toMatchObject([
+      ['the-operate', { admin: false }],
+      ['the-admin', { admin: true }],
+    ]);
+  } finally {
+    await tcp.stop();
+  }
+});
+
+test('a pool that drains or pauses is not ready for balancers, with engines that are', async () => {
+  const acted = at.host.act(
+    'chat',
+    { do: 'drain', replica: null, deadlineMs: null, extend: false },
+    { by: 'x', claimed: false, reason: null },
+  );
+  const deadlineAt = new Date(Date.now() + 60_000).toISOString();
+  at.host.end(acted.id, { state: 'running', endedAt: null, progress: { leasesLeft: 2, deadlineAt, candidate: null } });
+  at.host.poolsByName.set('chat', pool('chat', { state: 'draining', draining: true, reason: 'draining' }));
+  const draining = await ask(at, { path: '/v1/pools/chat/ready' });
+  expect(draining).toMatchObject({
+    status: 503,
+    json: {
+      code: 'pool_draining',
+      pool: 'chat',
+      reason: 'MAINTENANCE',
+      maintenance: { type: 'drain', allowsQueueProcessing: true, acceptsNewConnections: false },
+    },
+  });
+  expect(draining.json.retryAfterMs).toBeGreaterThan(30_000);
+  at.host.poolsByName.set('chat', pool('chat', { state: 'drained', ready: false, engines: [] }));
+  expect((await ask(at, { path: '/v1/pools/chat/ready' })).json).toMatchObject({
+    code: 'pool_draining',
+    reason: 'MAINTENANCE',
+    maintenance: { allowsQueueProcessing: false },
+    retryAfterMs: 5_000,
+  });
+  at.host.poolsByName.set('chat', pool('chat', { state: 'paused', reason: 'paused' }));
+  expect(await ask(at, { path: '/v1/pools/chat/ready' })).toMatchObject({ status: 503, json: { code: 'pool_paused', reason: 'paused' } });
+  at.host.poolsByName.set('chat', pool('chat'));
 });
 
 test('an acting call needs no body', async () => {

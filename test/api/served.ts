@@ -17,6 +17,7 @@ export interface Served {
   readonly serving: Serving;
   readonly directory: string;
   readonly socketPath: string;
+  readonly leaseSocketPath: string;
   readonly tokensFile: string;
   readonly tokens: Readonly<Record<Role, string>>;
   /** What the API wrote to the daemon's log. */
@@ -28,6 +29,7 @@ export interface Served {
 export async function served(listen: Partial<ServeOptions['listen']> & { readonly withTcp?: boolean } = {}): Promise<Served> {
   const directory = mkdtempSync(join(tmpdir(), 'poold-api-'));
   const socketPath = join(directory, 'api.sock');
+  const leaseSocketPath = join(directory, 'lease.sock');
   const tokensFile = join(directory, 'tokens');
   writeFileSync(tokensFile, '', { mode: 0o600 });
   chmodSync(tokensFile, 0o600);
@@ -47,6 +49,7 @@ export async function served(listen: Partial<ServeOptions['listen']> & { readonl
       ...rest,
     },
     socketPath,
+    leaseSocketPath,
     context: { host, clock: systemClock, events: host.feed, metricsText: async () => 'poold_build_info 1\n' },
     log: {
       warn: (facts, message) => logged.push({ level: 'warn', facts, message }),
@@ -62,6 +65,7 @@ export async function served(listen: Partial<ServeOptions['listen']> & { readonl
     serving,
     directory,
     socketPath,
+    leaseSocketPath,
     tokensFile,
     tokens,
     logged,
@@ -79,6 +83,10 @@ export interface Asked {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly port?: number | null;
+  /** Instead of api.sock. */
+  readonly socketPath?: string;
+  /** Hangs up. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Told {
@@ -90,15 +98,19 @@ export interface Told {
 }
 
 /** One request over a fresh connection: to api.sock, or to `port` on loopback. */
-export function ask(at: Served, { method = 'GET', path, headers = {}, body, port }: Asked): Promise<Told> {
+export function ask(
+  at: Served,
+  { method = 'GET', path, headers = {}, body, port, socketPath = at.socketPath, signal }: Asked,
+): Promise<Told> {
   const text = typeof body === 'string' || body === undefined ? body : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const sent = request(
       {
-        ...(port === undefined || port === null ? { socketPath: at.socketPath } : { host: '127.0.0.1', port }),
+        ...(port === undefined || port === null ? { socketPath } : { host: '127.0.0.1', port }),
         method,
         path,
         agent: false,
+        signal,
         headers: { ...(text === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       },
       (answer) => {

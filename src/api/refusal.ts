@@ -1,0 +1,62 @@
+/** Why a pool takes no work: what a balancer is told. */
+import type { Code, Facts } from '../errors.ts';
+import { PooldError } from '../errors.ts';
+import type { Operation, PoolStatus } from '../pool/status.ts';
+import { LIMITS } from './limits.ts';
+
+export interface AsItStands {
+  readonly readyEngines: number;
+  readonly wallMs: number;
+  /** Of the pool, the newest first. */
+  readonly operations: readonly Operation[];
+}
+
+/** A pool that drains or pauses takes nothing, however many of its engines are ready. */
+export function takesWork(pool: PoolStatus): boolean {
+  return pool.ready && !['draining', 'drained', 'paused', 'stopped'].includes(pool.state);
+}
+
+export function cannotServe(pool: PoolStatus, now: AsItStands): PooldError {
+  const { state, message } = pool;
+  return new PooldError(
+    refusalOf(pool),
+    `cannot send work to ${pool.pool}: it is ${state} with ${now.readyEngines} of ${pool.replicas} engines ready${message === null ? '' : `; ${message}`}`,
+    { pool: pool.pool, ...factsOf(pool, now) },
+  );
+}
+
+function refusalOf(pool: PoolStatus): Code {
+  switch (pool.state) {
+    case 'stopped':
+      return 'pool_stopped';
+    case 'draining':
+    case 'drained':
+      return 'pool_draining';
+    case 'paused':
+      return 'pool_paused';
+    default:
+      if (pool.reason === 'breaker_open') return 'breaker_open';
+      return pool.state === 'failed' ? 'pool_failed' : 'no_ready_engine';
+  }
+}
+
+function factsOf(pool: PoolStatus, { wallMs, operations }: AsItStands): Facts {
+  const drains = pool.state === 'draining';
+  if (drains || pool.state === 'drained') {
+    const deadlineAt = operations.find(({ kind, state }) => kind === 'drain' && state === 'running')?.progress.deadlineAt ?? null;
+    return {
+      reason: 'MAINTENANCE',
+      maintenance: { type: 'drain', allowsQueueProcessing: drains, acceptsNewConnections: false },
+      retryAfterMs: drains && deadlineAt !== null ? Math.max(0, Date.parse(deadlineAt) - wallMs) : LIMITS.maintenanceRetryMs,
+    };
+  }
+  const retryAfterMs = nextChangeMs(pool, wallMs);
+  return { ...(pool.reason === null ? {} : { reason: pool.reason }), ...(retryAfterMs === null ? {} : { retryAfterMs }) };
+}
+
+/** Until the next start that is due or the end of the open breaker, whichever comes first. */
+function nextChangeMs(pool: PoolStatus, wallMs: number): number | null {
+  const stamps = [pool.breaker.openUntil, ...pool.engines.map((engine) => engine.nextStartAt)];
+  const dueMs = stamps.filter((stamp) => stamp !== null).map((stamp) => Date.parse(stamp) - wallMs);
+  return dueMs.length === 0 ? null : Math.max(0, Math.min(...dueMs));
+}
