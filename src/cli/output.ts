@@ -80,7 +80,22 @@ export class Output {
 /** Good, on its way, bad; the rest has no colour. */
 export function stateColor(state: string): 'green' | 'yellow' | 'red' | null {
   if (['running', 'ready', 'succeeded', 'closed'].includes(state)) return 'green';
-  if (['starting', 'degraded', 'unready', 'backoff', 'stopping', 'draining', 'half_open', 'queued'].includes(state)) return 'yellow';
+  if (
+    [
+      'starting',
+      'degraded',
+      'unready',
+      'backoff',
+      'stopping',
+      'draining',
+      'drained',
+      'reloading',
+      'paused',
+      'half_open',
+      'queued',
+    ].includes(state)
+  )
+    return 'yellow';
   if (['failed', 'stuck', 'open'].includes(state)) return 'red';
   return null;
 }
