@@ -38,6 +38,7 @@ export async function whenGranted(session: Session, waiting: Waiting): Promise<G
       const lease = await promoted(session, { ...waiting, queued: asked, endMs });
       if (lease !== null && !out.json) out.note(`poolctl: ${lease.engine.id} after ${span(clock.nowMs() - beganMs)}`);
       if (lease !== null) return lease;
+      await pause(clock, RETRY_MS);
       asked = await patiently(session, signal, () => leases.acquire(pool, anew, signal));
     }
   } catch (error) {
