@@ -1,13 +1,13 @@
 /** Which daemon poolctl talks to, and as whom. */
-import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '../client/client.ts';
 import { ClientError } from '../client/client-error.ts';
 import type { Target } from '../client/target.ts';
 import type { Clock } from '../clock.ts';
 import { pathsFor } from '../paths.ts';
+import { actor } from './actor.ts';
 import { UsageError } from './exit-codes.ts';
 
 export interface Where {
@@ -109,26 +109,4 @@ function listens(path: string): Promise<boolean> {
     socket.once('connect', answer(true));
     socket.once('error', answer(false));
   });
-}
-
-/** `ann@pts/3`: who sits where, as far as poolctl can tell; the daemon marks it as claimed. */
-function actor(): string {
-  return `${userName()}@${terminal()}`.replaceAll(/[^\x21-\x7e]/g, '?').slice(0, 128);
-}
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // A uid without an entry in passwd, as in a container.
-    return String(process.getuid?.() ?? 'unknown');
-  }
-}
-
-function terminal(): string {
-  try {
-    return process.stdin.isTTY ? readlinkSync('/proc/self/fd/0').replace(/^\/dev\//, '') : 'notty';
-  } catch {
-    return 'notty';
-  }
 }

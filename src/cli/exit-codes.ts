@@ -12,6 +12,8 @@ export const EXIT = {
   unreachable: 6,
   refused: 7,
   notPermitted: 8,
+  /** Only of `lease exec`. */
+  leaseLost: 9,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
@@ -28,6 +30,8 @@ export function exitOfError({ code }: ClientError): ExitCode {
     case 'pool_not_found':
     case 'engine_not_found':
     case 'operation_not_found':
+    case 'lease_not_found':
+    case 'ticket_not_found':
     case 'not_found':
       return EXIT.notFound;
     case 'unauthorized':
@@ -38,6 +42,7 @@ export function exitOfError({ code }: ClientError): ExitCode {
     case 'not_poold':
       return EXIT.unreachable;
     case 'timed_out':
+    case 'queue_timeout':
       return EXIT.timedOut;
     case 'internal':
     case 'method_not_allowed':
@@ -45,6 +50,8 @@ export function exitOfError({ code }: ClientError): ExitCode {
     case 'spawn_failed':
     case 'start_timeout':
     case 'health_check_failed':
+    case 'drain_timeout':
+    case 'reload_failed':
       return EXIT.failed;
     default:
       // Whatever else the daemon says no with, codes of newer daemons too: it was asked well and would not.
@@ -52,7 +59,7 @@ export function exitOfError({ code }: ClientError): ExitCode {
   }
 }
 
-/** Of an operation that has ended. */
+/** Of an operation that has ended: `superseded` is a cancellation, `rolled_back` a failure, `forced` a success that somebody paid for. */
 export function exitOfOperation({ state, outcome }: Operation): ExitCode {
   if (state === 'cancelled') return EXIT.refused;
   if (state !== 'succeeded') return EXIT.failed;

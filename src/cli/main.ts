@@ -7,30 +7,29 @@ import type { ExitCode } from './exit-codes.ts';
 import { EXIT, exitOfError, UsageError } from './exit-codes.ts';
 import { harmless } from './harmless.ts';
 import { Output } from './output.ts';
-import type { Run } from './program.ts';
-import { program, timeoutMsOf } from './program.ts';
+import { program } from './program.ts';
+import { durationMs } from './times.ts';
+import type { Run } from './verb.ts';
 
 /** For an answer to begin; what a request asks the daemon to wait comes on top. */
 const ANSWER_MS = 10_000;
 
 /** Runs one command; `argv` is what stands behind the program's name. Answers with the exit code, and throws nothing that a user could cause. */
 export async function main(argv: readonly string[]): Promise<number> {
-  let code: ExitCode = EXIT.done;
+  let code: number = EXIT.done;
   const run: Run = async (options, verb) => {
-    const timeoutMs = timeoutMsOf(options);
+    const timeoutMs = durationMs(options.timeout, '--timeout');
     const out = new Output(options.output === 'json');
     const client = await clientFor(options, { clock: systemClock, timeoutMs: Math.min(ANSWER_MS, timeoutMs ?? ANSWER_MS) });
     try {
-      code = await verb({ client, clock: systemClock, out, timeoutMs });
+      code = await verb({ client, leases: client.leases, clock: systemClock, out, timeoutMs });
     } finally {
       out.live(null);
       await client.close();
     }
   };
   try {
-    const root = program(run);
-    for (const command of [root, ...root.commands]) command.exitOverride();
-    await root.parseAsync([...argv], { from: 'user' });
+    await program(run).parseAsync([...argv], { from: 'user' });
     return code;
   } catch (error) {
     return explained(error);

@@ -1,4 +1,6 @@
-/** Spans and moments as people read them. */
+/** Spans and moments as people read and write them. */
+import { parseDuration } from '../config/quantity.ts';
+import { UsageError } from './exit-codes.ts';
 
 const UNITS = [
   ['d', 86_400_000],
@@ -22,4 +24,13 @@ export function relative(stamp: string | null, wallMs: number): string {
   if (stamp === null) return '';
   const passedMs = wallMs - Date.parse(stamp);
   return passedMs >= 0 ? `${span(passedMs)} ago` : `in ${span(-passedMs)}`;
+}
+
+/** Milliseconds of `30s`, null where the option was not given. Throws UsageError. */
+export function durationMs(text: string | undefined, option: string): number | null {
+  if (text === undefined) return null;
+  const parsedMs = parseDuration(text);
+  if (parsedMs === null)
+    throw new UsageError(`cannot take ${JSON.stringify(text)} as ${option}: a duration is a number and ms, s, m or h, as in 30s`);
+  return parsedMs;
 }

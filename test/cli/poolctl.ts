@@ -12,7 +12,7 @@ export interface Running {
   readonly ended: Promise<Ran>;
   readonly stdout: () => string;
   readonly stderr: () => string;
-  kill(): void;
+  kill(signal?: NodeJS.Signals): void;
 }
 
 const ENTRY = join(import.meta.dirname, '..', '..', 'bin', 'poolctl');
@@ -49,5 +49,5 @@ function watched(command: string, args: readonly string[], environment: Readonly
     child.on('error', reject);
     child.on('close', (code) => resolve({ code, ...got }));
   });
-  return { ended, stdout: () => got.stdout, stderr: () => got.stderr, kill: () => void child.kill() };
+  return { ended, stdout: () => got.stdout, stderr: () => got.stderr, kill: (signal) => void child.kill(signal) };
 }

@@ -7,6 +7,7 @@ import { harmless } from '../harmless.ts';
 import type { Session } from '../session.ts';
 import { poolTarget } from '../target.ts';
 import { span } from '../times.ts';
+import { followed } from './follow.ts';
 
 export interface ActOptions {
   readonly reason?: string;
@@ -18,9 +19,6 @@ export interface Act {
   readonly pool: string;
   readonly command: PoolCommand;
 }
-
-/** How long one look lasts: a step is shown at most this late, the end at once. */
-const LOOK_MS = 1_000;
 
 /** Begins all of them first, then follows each. The worst exit code counts. */
 export async function act(session: Session, acts: readonly Act[], options: ActOptions): Promise<ExitCode> {
@@ -61,7 +59,7 @@ export async function targets(
 /** One line of what became of an operation. */
 export function outcomeText({ id, kind, pool, state, outcome, error }: Operation): string {
   const what = `${kind} ${pool}`;
-  if (error !== null) return harmless(`${what}: failed: ${error.message}`);
+  if (error !== null) return harmless(`${what}: ${outcome ?? state}: ${error.message}`);
   if (state === 'succeeded') return `${what}: ${outcome === 'already' ? 'already so, nothing to do' : (outcome ?? 'done')}`;
   if (state === 'queued' || state === 'running') return `${what}: begun; poolctl operations ${id} shows how it goes`;
   return `${what}: ${outcome ?? state}`;
@@ -71,29 +69,6 @@ function show({ out }: Session, operation: Operation): void {
   if (out.json) out.record(operation);
   else if (operation.error !== null) out.note(outcomeText(operation));
   else out.lines([outcomeText(operation)]);
-}
-
-async function followed({ client, out, clock }: Session, begun: Operation, endMs: number): Promise<Operation> {
-  const startMs = clock.nowMs();
-  let operation = begun;
-  let told = 0;
-  for (;;) {
-    for (const step of operation.steps.slice(told)) if (!out.json) out.note(`${operation.pool}: ${harmless(step.text)}`);
-    told = operation.steps.length;
-    const leftMs = endMs - clock.nowMs();
-    if (operation.endedAt !== null || leftMs <= 0 || out.closed.aborted) return operation;
-    out.live(progressText(operation, { startMs, nowMs: clock.nowMs(), wallMs: clock.wallMs() }));
-    operation = await client.operation(operation.id, Math.min(LOOK_MS, leftMs));
-  }
-}
-
-function progressText(
-  { kind, pool, progress }: Operation,
-  now: { readonly startMs: number; readonly nowMs: number; readonly wallMs: number },
-): string {
-  const leases = progress.leasesLeft > 0 ? `, ${progress.leasesLeft} leases left` : '';
-  const deadline = progress.deadlineAt === null ? '' : `, ${span(Date.parse(progress.deadlineAt) - now.wallMs)} to the deadline`;
-  return `${kind} ${pool}: ${span(now.nowMs - now.startMs)}${leases}${deadline} …`;
 }
 
 function exitOf({ out, timeoutMs }: Session, operation: Operation): ExitCode {

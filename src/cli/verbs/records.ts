@@ -3,6 +3,7 @@ import type { Explanation, Operation } from '../../pool/status.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { EXIT, UsageError } from '../exit-codes.ts';
 import { harmless } from '../harmless.ts';
+import { counted } from '../live-line.ts';
 import type { Session } from '../session.ts';
 import { table } from '../table.ts';
 import { poolTarget, wholeNumber } from '../target.ts';
@@ -103,6 +104,19 @@ function operationLines(operation: Operation, wallMs: number): readonly string[]
   return [
     `${id}  ${outcomeText(operation)}`,
     `  ${state}, begun ${relative(startedAt, wallMs)}${endedAt === null ? '' : `, ended ${relative(endedAt, wallMs)}`}, by ${harmless(by)}${reason === null ? '' : `: ${harmless(reason)}`}`,
+    ...progressLines(operation, wallMs),
     ...steps.map(({ at, text }) => `  ${at}  ${harmless(text)}`),
   ];
+}
+
+/** What it is waiting for; nothing once it has ended. The leases that it cut are among its steps. */
+function progressLines({ endedAt, progress }: Operation, wallMs: number): readonly string[] {
+  const { leasesLeft, deadlineAt, candidate } = progress;
+  if (endedAt !== null) return [];
+  const parts = [
+    ...(leasesLeft === 0 ? [] : [`${counted(leasesLeft, 'lease')} left`]),
+    ...(deadlineAt === null ? [] : [`deadline ${relative(deadlineAt, wallMs)}`]),
+    ...(candidate === null ? [] : [`candidate ${harmless(candidate)}`]),
+  ];
+  return parts.length === 0 ? [] : [`  ${parts.join(', ')}`];
 }

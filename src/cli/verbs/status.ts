@@ -3,6 +3,7 @@ import type { EngineStatus, Override, PoolStatus } from '../../pool/status.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { EXIT } from '../exit-codes.ts';
 import { harmless } from '../harmless.ts';
+import { counted } from '../live-line.ts';
 import type { Output } from '../output.ts';
 import { stateColor } from '../output.ts';
 import type { Session } from '../session.ts';
@@ -36,6 +37,13 @@ function poolColumns(out: Output): readonly Column<PoolStatus>[] {
     { title: 'STATE', cell: ({ state }) => state, style: (text) => colored(out, text) },
     { title: 'READY', cell: ({ engines }) => String(readyOf(engines)), right: true },
     { title: 'WANTED', cell: ({ wanted }) => String(wanted), right: true },
+    {
+      title: 'LEASES',
+      cell: ({ activeLeases, slotsTotal }) => (activeLeases === 0 ? '' : `${activeLeases}/${slotsTotal}`),
+      right: true,
+      optional: true,
+    },
+    { title: 'QUEUE', cell: ({ queueDepth }) => (queueDepth === 0 ? '' : String(queueDepth)), right: true, optional: true },
     { title: 'RESTARTS', cell: ({ restartCount }) => String(restartCount), right: true },
     { title: 'BREAKER', cell: ({ breaker }) => breaker.state, style: (text) => (text === 'closed' ? text : colored(out, text)) },
     { title: 'MESSAGE', cell: ({ message, orphaned }) => harmless(message ?? (orphaned ? 'no longer in the configuration' : '')) },
@@ -50,7 +58,8 @@ function detail(pool: PoolStatus, { out, wallMs }: Showing): readonly string[] {
     `${out.style('bold', pool.pool)}  ${colored(out, pool.state)}  ${ready} of ${pool.wanted} ready`,
     ...(pool.message === null ? [] : [`  ${harmless(pool.message)}`]),
     '',
-    `  slots       ${pool.slotsFree} free of ${pool.slotsTotal}`,
+    `  slots       ${pool.slotsFree} free of ${pool.slotsTotal}${pool.activeLeases === 0 ? '' : `, ${counted(pool.activeLeases, 'lease')} held`}`,
+    ...(pool.queueDepth === 0 ? [] : [`  queue       ${pool.queueDepth} waiting`]),
     ...(pool.engineVersion === null ? [] : [`  version     ${harmless(pool.engineVersion)}`]),
     ...(pool.devices === null ? [] : [`  devices     ${harmless(pool.devices.join(' '))}`]),
     `  restarts    ${pool.restartCount} lately, ${pool.crashCount} crashes in all`,
@@ -61,15 +70,17 @@ function detail(pool: PoolStatus, { out, wallMs }: Showing): readonly string[] {
     ...(pool.lastError === null ? [] : [`  last error  ${harmless(pool.lastError)}`]),
     ...pool.overrides.map((override) => `  override    ${overrideText(override, wallMs)}`),
     '',
-    ...(pool.engines.length === 0 ? ['no engines'] : table(engineColumns(out, wallMs), pool.engines, out.width)),
+    ...(pool.engines.length === 0 ? ['no engines'] : table(engineColumns(pool, { out, wallMs }), pool.engines, out.width)),
     ...said(pool),
   ];
 }
 
-function engineColumns(out: Output, wallMs: number): readonly Column<EngineStatus>[] {
+function engineColumns({ slotsTotal, replicas }: PoolStatus, { out, wallMs }: Showing): readonly Column<EngineStatus>[] {
+  const slots = replicas === 0 ? 0 : slotsTotal / replicas;
   return [
     { title: 'ENGINE', cell: ({ id }) => id },
     { title: 'STATE', cell: ({ state }) => state, style: (text) => colored(out, text) },
+    { title: 'ROLE', cell: ({ role }) => (role === 'serving' ? '' : role), optional: true },
     { title: 'PID', cell: ({ pid }) => (pid === null ? '' : String(pid)), right: true },
     { title: 'ADDRESS', cell: ({ url }) => harmless((url ?? '').replace(/^http:\/\//, '')) },
     {
@@ -77,6 +88,8 @@ function engineColumns(out: Output, wallMs: number): readonly Column<EngineStatu
       cell: ({ live, startedAt }) => (live && startedAt !== null ? span(wallMs - Date.parse(startedAt)) : ''),
       right: true,
     },
+    { title: 'LEASES', cell: (engine) => leasesText(engine, slots), right: true, optional: true },
+    { title: 'IN USE', cell: ({ inUse }) => (inUse === null ? '' : String(inUse)), right: true, optional: true },
     { title: 'FAILURES', cell: ({ failures }) => String(failures), right: true },
     { title: 'DEVICE', cell: ({ device }) => harmless(device ?? ''), optional: true },
     { title: 'NEXT START', cell: ({ nextStartAt }) => relative(nextStartAt, wallMs), optional: true },
@@ -86,6 +99,12 @@ function engineColumns(out: Output, wallMs: number): readonly Column<EngineStatu
       optional: true,
     },
   ];
+}
+
+/** Nobody leases engines of somebody else. */
+function leasesText({ activeLeases, state }: EngineStatus, slots: number): string {
+  if (slots === 0 || state === 'external') return '';
+  return `${activeLeases}/${slots}`;
 }
 
 /** Somebody else's engines are shown, and not counted. */
@@ -125,7 +144,11 @@ function breakerText(
 
 function overrideText({ key, value, fileValue, by, at, reason }: Override, wallMs: number): string {
   const why = reason === null ? '' : `: ${harmless(reason)}`;
-  return `${key} ${value} instead of ${fileValue}, by ${harmless(by)} ${relative(at, wallMs)}${why}`;
+  return `${key} ${valueText(value)} instead of ${valueText(fileValue)}, by ${harmless(by)} ${relative(at, wallMs)}${why}`;
+}
+
+function valueText(value: Override['value']): string {
+  return value === null ? 'nothing' : harmless(String(value));
 }
 
 function colored(out: Output, state: string): string {

@@ -1,4 +1,4 @@
-/** `wait POOL --for ready|stopped`. */
+/** `wait POOL --for ready|drained|stopped`. */
 import type { PoolStatus } from '../../pool/status.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { EXIT, UsageError } from '../exit-codes.ts';
@@ -9,6 +9,7 @@ import { span } from '../times.ts';
 
 const REACHED: Readonly<Record<string, (pool: PoolStatus) => boolean>> = {
   ready: ({ ready }) => ready,
+  drained: ({ state }) => state === 'drained',
   stopped: ({ state }) => state === 'stopped',
 };
 

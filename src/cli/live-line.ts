@@ -1,0 +1,83 @@
+/** The one line that a terminal shows while something goes on: pure text, never wider than it may be. */
+import type { EstimateBasis } from '../lease/lease.ts';
+import type { Operation } from '../pool/status.ts';
+import { harmless } from './harmless.ts';
+import { span } from './times.ts';
+import { fitting, widthOf } from './width.ts';
+
+export interface Sight {
+  /** Since we began to look. */
+  readonly passedMs: number;
+  readonly wallMs: number;
+  /** When the deadline that holds now was first seen, on the wall clock: where the bar begins. */
+  readonly deadlineSinceMs: number;
+  /** The last that the candidate wrote, or null. */
+  readonly logLine: string | null;
+  readonly columns: number;
+}
+
+const BAR_CHARS = { most: 20, beside: 10, least: 6 } as const;
+/** Less of a log line tells nobody anything. */
+const LOG_CHARS = 12;
+
+/** `drain chat: 3 leases left [#####-----] 12s to the deadline`, and of a reload the candidate with what it wrote last. */
+export function liveLine(operation: Pick<Operation, 'kind' | 'pool' | 'progress'>, sight: Sight): string {
+  const { kind, pool, progress } = operation;
+  const { columns, logLine } = sight;
+  const leases = progress.leasesLeft === 0 ? null : `${counted(progress.leasesLeft, 'lease')} left`;
+  const leftMs = progress.deadlineAt === null ? null : Date.parse(progress.deadlineAt) - sight.wallMs;
+  const time = leftMs === null ? span(sight.passedMs) : leftMs > 0 ? `${span(leftMs)} to the deadline` : 'at the deadline';
+  const candidate = progress.candidate === null ? '' : `, ${harmless(progress.candidate)}`;
+  const head = `${kind} ${pool}:${leases === null ? '' : ` ${leases}`}`;
+  // What has to be there is taken off first, then what is said of the candidate; the bar gets what is left.
+  const leftChars = columns - widthOf(`${head} ${time}${candidate}`);
+  const logChars = candidate !== '' && logLine !== null ? LOG_CHARS + 2 : 0;
+  const bar =
+    leftMs === null ? '' : barText(sight, leftMs, Math.min(candidate === '' ? BAR_CHARS.most : BAR_CHARS.beside, leftChars - logChars - 3));
+  const begun = `${head}${bar === '' && leases !== null ? ',' : bar} ${time}${candidate}`;
+  const room = columns - widthOf(begun) - 2;
+  const log = logLine === null || candidate === '' || room < LOG_CHARS ? '' : `: ${fitting(harmless(logLine.trimEnd()), room)}`;
+  return fitting(begun + log, columns);
+}
+
+/** How much of the time to the deadline is over. */
+function barText({ wallMs, deadlineSinceMs }: Sight, leftMs: number, chars: number): string {
+  if (chars < BAR_CHARS.least) return '';
+  const passedMs = Math.max(0, wallMs - deadlineSinceMs);
+  const share = leftMs <= 0 ? 1 : passedMs / (passedMs + leftMs);
+  const full = Math.floor(share * chars);
+  return ` [${'#'.repeat(full)}${'-'.repeat(chars - full)}]`;
+}
+
+export interface Place {
+  readonly draining: boolean;
+  readonly queuePosition: number;
+  readonly estimatedWaitMs: number | null;
+  readonly estimatedWaitP90Ms: number | null;
+  readonly estimateBasis: EstimateBasis | null;
+}
+
+/** `waiting for chat: number 3 in the queue, 4s–12s by how long leases were held` */
+export function queueLine(pool: string, place: Place): string {
+  const estimate = estimateText(place);
+  const of = place.draining ? ', which is draining' : '';
+  return `waiting for ${pool}${of}: number ${place.queuePosition} in the queue${estimate === null ? '' : `, ${estimate}`}`;
+}
+
+const BASES: Readonly<Record<EstimateBasis, string>> = {
+  history: 'by how long leases were held',
+  ttl: 'by their TTL',
+  coldStart: 'by how long an engine takes to start',
+};
+
+/** Median and 90th percentile, `4s–12s by how long leases were held`; null where nothing is known. */
+export function estimateText({ estimatedWaitMs, estimatedWaitP90Ms, estimateBasis }: Place): string | null {
+  if (estimatedWaitMs === null) return null;
+  const [p50, p90] = [span(estimatedWaitMs), estimatedWaitP90Ms === null ? null : span(estimatedWaitP90Ms)];
+  const range = p90 === null || p90 === p50 ? p50 : `${p50}–${p90}`;
+  return estimateBasis === null ? range : `${range} ${BASES[estimateBasis]}`;
+}
+
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,128 @@
+/** From asking for a lease to having it: the place in the queue, shown while it lasts. */
+import { ClientError } from '../../client/client-error.ts';
+import { pause } from '../../clock.ts';
+import type { Granted, Queued, TicketStatus } from '../../lease/lease.ts';
+import type { LeaseWish } from '../lease-calls.ts';
+import type { Place } from '../live-line.ts';
+import { queueLine } from '../live-line.ts';
+import type { Session } from '../session.ts';
+import { span } from '../times.ts';
+
+/** The daemon answers earlier when something changes; a ticket that nobody asks about for 10 s leaves the queue. */
+const LOOK_MS = 5_000;
+/** So long a daemon that restarts is waited for, by whoever has been in its queue. */
+const PATIENCE_MS = 10_000;
+const RETRY_MS = 250;
+
+interface Waiting {
+  readonly pool: string;
+  /** `waitMs` is for all of it; unset: as long as the pool lets anyone wait. */
+  readonly wish: LeaseWish;
+  /** Leaves the queue. */
+  readonly signal: AbortSignal;
+}
+
+/** Null when it was called off. Throws ClientError: refused, or `queue_timeout`. */
+export async function whenGranted(session: Session, waiting: Waiting): Promise<Granted | null> {
+  const { clock, leases, timeoutMs, out } = session;
+  const { pool, wish, signal } = waiting;
+  const { waitMs, ...rest } = wish;
+  const beganMs = clock.nowMs();
+  const endMs = beganMs + Math.min(waitMs ?? Number.POSITIVE_INFINITY, timeoutMs ?? Number.POSITIVE_INFINITY);
+  try {
+    let asked = await leases.acquire(pool, waitMs === 0 ? wish : rest, signal);
+    // The key stands for the first request: the same one again would be answered with the ticket that is gone.
+    const { key: _key, ...anew } = rest;
+    for (;;) {
+      if (asked.outcome === 'granted') return asked;
+      const lease = await promoted(session, { ...waiting, queued: asked, endMs });
+      if (lease !== null && !out.json) out.note(`poolctl: ${lease.engine.id} after ${span(clock.nowMs() - beganMs)}`);
+      if (lease !== null) return lease;
+      await pause(clock, RETRY_MS);
+      asked = await patiently(session, signal, () => leases.acquire(pool, anew, signal));
+    }
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
+  } finally {
+    out.live(null);
+  }
+}
+
+/** Null when the ticket has gone and another one is worth asking for. */
+async function promoted(
+  session: Session,
+  { pool, wish, signal, queued, endMs }: Waiting & { readonly queued: Queued; readonly endMs: number },
+): Promise<Granted | null> {
+  const { clock, leases, out } = session;
+  const show = placeShown(session, pool);
+  show(queued);
+  let leave = true;
+  try {
+    for (;;) {
+      const leftMs = endMs - clock.nowMs();
+      if (leftMs <= 0) throw tooLate(pool, 'the time that was given for it is over');
+      const now = await patiently(session, signal, () => leases.ticket(queued.id, Math.min(LOOK_MS, leftMs), signal));
+      if (now.state === 'queued') {
+        show(now);
+        continue;
+      }
+      leave = false;
+      const lease = outcomeOf(now);
+      if (lease !== null) return lease;
+      if (wish.waitMs === undefined || endMs - clock.nowMs() <= 0)
+        throw tooLate(pool, now.error?.message ?? 'the pool lets nobody wait longer');
+      out.note(`poolctl: ${pool} lets nobody wait longer than ${span(now.waitedMs)}: asking again, from the end of the queue`);
+      return null;
+    }
+  } catch (error) {
+    if (!(error instanceof ClientError) || error.code !== 'ticket_not_found') throw error;
+    leave = false;
+    out.note('poolctl: poold no longer knows our place in the queue: asking again');
+    return null;
+  } finally {
+    // Best effort: unasked for, it leaves by itself.
+    if (leave) await leases.leave(queued.id).catch(() => {});
+  }
+}
+
+/** Null for one that has expired. Throws ClientError for any other end without a lease. */
+function outcomeOf({ state, lease, error, pool }: TicketStatus): Granted | null {
+  if (state === 'granted' && lease !== null) return lease;
+  if (state === 'expired') return null;
+  const says = error?.message ?? `cannot get a lease on ${pool}: its place in the queue is gone (${state})`;
+  throw new ClientError(error?.code ?? 'conflict', says, { status: null, pool });
+}
+
+function tooLate(pool: string, why: string): ClientError {
+  return new ClientError('queue_timeout', why.startsWith('cannot ') ? why : `cannot get a lease on ${pool}: ${why}`, {
+    status: null,
+    pool,
+  });
+}
+
+/** On a terminal drawn over, elsewhere a line whenever the place changes. */
+function placeShown({ out }: Session, pool: string): (place: Place) => void {
+  let said = '';
+  return (place) => {
+    const line = queueLine(pool, place);
+    if (out.liveColumns !== null) return out.live(line);
+    const key = `${place.queuePosition} ${place.draining}`;
+    if (key !== said && !out.json) out.note(`poolctl: ${line}`);
+    said = key;
+  };
+}
+
+/** Past a restart of the daemon; every other refusal counts at once. */
+async function patiently<T>({ clock }: Session, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+  const endMs = clock.nowMs() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const away = error instanceof ClientError && (error.code === 'unreachable' || error.code === 'shutting_down');
+      if (!away || signal.aborted || clock.nowMs() >= endMs) throw error;
+      await pause(clock, RETRY_MS);
+    }
+  }
+}
