@@ -42,9 +42,9 @@ export function ofPool<B extends z.ZodObject>(verb: string, says: string, body: 
     body,
     answers: ANSWERS,
     refusals: REFUSALS,
-    handle: ({ host }, call) => {
+    handle: async ({ host }, call) => {
       const actor = actorOf(call.caller, reasonIn(call.body));
-      return answered(host, host.act(call.params.pool, command(call.body), actor), call.query.wait);
+      return answered(host, await host.act(call.params.pool, command(call.body), actor), call.query.wait);
     },
   });
 }
@@ -67,9 +67,9 @@ export function ofEngine<B extends z.ZodObject>(
     body,
     answers: ANSWERS,
     refusals: [...REFUSALS, 'engine_not_found'],
-    handle: ({ host }, call) => {
+    handle: async ({ host }, call) => {
       const actor = actorOf(call.caller, reasonIn(call.body));
-      return answered(host, host.act(call.params.pool, command(call.params.replica, call.body), actor), call.query.wait);
+      return answered(host, await host.act(call.params.pool, command(call.params.replica, call.body), actor), call.query.wait);
     },
   });
 }

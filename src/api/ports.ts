@@ -11,7 +11,7 @@ export interface ApiContext {
 }
 
 /** The bus as the API needs it. */
-export type EventFeed = Pick<Bus, 'since' | 'subscribe'>;
+export type EventFeed = Pick<Bus, 'since' | 'subscribe' | 'want'>;
 
 /** As pino writes: facts, then the message. */
 export interface ApiLog {

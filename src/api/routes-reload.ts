@@ -61,10 +61,10 @@ export const RELOAD = route({
     ...ANSWERS.filter(({ status }) => status !== 200),
   ],
   refusals: [...REFUSALS, 'invalid_config'],
-  handle: ({ host }, { params, query, body: asked, caller }) => {
+  handle: async ({ host }, { params, query, body: asked, caller }) => {
     const command = commandOf(asked, caller);
-    if (asked.dryRun ?? false) return { status: 200, body: host.planReload(params.pool, command) };
-    return answered(host, host.act(params.pool, command, actorOf(caller, asked.reason)), query.wait);
+    if (asked.dryRun ?? false) return { status: 200, body: await host.planReload(params.pool, command) };
+    return answered(host, await host.act(params.pool, command, actorOf(caller, asked.reason)), query.wait);
   },
 });
 

@@ -78,6 +78,8 @@ export const poolStatus = z.strictObject({
   slotsTotal: z.int(),
   slotsFree: z.int(),
   queueDepth: z.int(),
+  oldestLeaseMs: z.int().nullable().describe('Of the lease that is held longest'),
+  oldestWaitMs: z.int().nullable().describe('Of the ticket that waits longest'),
   replicas: z.int().describe('Engines the pool has'),
   wanted: z.int().describe('How many of them should run now'),
   engineVersion: z.string().nullable(),
@@ -114,7 +116,7 @@ export const reloadPlan = z.strictObject({
   pool: z.string(),
   strategy: z.enum(['recreate', 'rolling', 'blue-green']),
   would: z
-    .enum(['reload', 'unchanged', 'recorded', 'restart_failed'])
+    .enum(['reload', 'unchanged', 'recorded', 'revive'])
     .describe('`unchanged`: same spec and same executable; `recorded`: nothing runs, the spec is kept for the next start'),
   changes: z.array(z.string()).describe('What differs, one line each'),
   maxSurge: z.int(),

@@ -1,5 +1,6 @@
 /** The stream of a lease that lives by its connection: contract.md, `bind: "connection"`. Whoever stops reading has released it. */
 import type { Clock } from '../clock.ts';
+import { PooldError } from '../errors.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { BoundLine, Queued } from './lease.ts';
 import type { LeaseDesk } from './lease-desk.ts';
@@ -75,8 +76,13 @@ async function* heldLines(parts: BoundParts, { lease }: Held): AsyncGenerator<Bo
     if (past !== null) yield { outcome: 'ended', id, how: past.how, message: past.message };
   } finally {
     const there = desk.held(id);
-    if (there !== null) await desk.ask(there.pool, { type: 'release', id, seat: there.held.seat, token: null, engineFailed: false });
+    // The daemon ends, not the holder: the next one gives it a whole TTL.
+    if (there !== null && !daemonEnds(signal)) await desk.ask(there.pool, { type: 'release', id, seat: there.held.seat, token: null, engineFailed: false });
   }
+}
+
+function daemonEnds({ aborted, reason }: AbortSignal): boolean {
+  return aborted && reason instanceof PooldError && reason.code === 'shutting_down';
 }
 
 /** Resolves when something becomes of it, after `limitMs`, or when the connection has gone. */

@@ -24,17 +24,19 @@ export class Estimator {
   readonly #held = new Map<string, DurationRing>();
   readonly #starts = new Map<string, DurationRing>();
   readonly #played = new Map<string, Played>();
+  readonly #bornMs: number;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#bornMs = clock.nowMs();
   }
 
   measured(pool: string, heldMs: number): void {
-    ringOf(this.#held, pool).measured(heldMs);
+    this.#ringOf(this.#held, pool).measured(heldMs, this.#clock.nowMs());
   }
 
   started(pool: string, startMs: number): void {
-    ringOf(this.#starts, pool).measured(startMs);
+    this.#ringOf(this.#starts, pool).measured(startMs, this.#clock.nowMs());
   }
 
   /** One per position of the queue as it is. */
@@ -52,13 +54,15 @@ export class Estimator {
     const serving = state.engines.filter((engine) => takesLeases(engine, nowMs, true));
     const held: HeldSlot[] = heldIn({ ...state, engines: serving, others: [] }).map(({ lease }) => ({
       heldMs: nowMs - lease.grantedMs,
-      ttlLeftMs: Math.max(0, (lease.expiresMs ?? nowMs + lease.ttlMs) - nowMs),
-      ttlMs: lease.ttlMs,
+      // Bound to a connection it has no TTL that would end it.
+      ttlLeftMs: lease.expiresMs === null ? Number.POSITIVE_INFINITY : Math.max(0, lease.expiresMs - nowMs),
+      ttlMs: lease.expiresMs === null ? Number.POSITIVE_INFINITY : lease.ttlMs,
     }));
     const freeSlots = serving.reduce((sum, engine) => sum + Math.max(0, slotsOf(state, engine) - takenOf(engine.seats)), 0);
-    const durationsMs = this.#held.get(state.name)?.values ?? [];
+    const measured = this.#ringOf(this.#held, state.name);
     const coming = this.#coming(state, nowMs);
-    return estimates({ held, freeSlots, coming, durationsMs, positions, random: () => this.#clock.random() });
+    const watchedMs = measured.watchedMs(nowMs);
+    return estimates({ held, freeSlots, coming, durationsMs: measured.values, watchedMs, positions, random: () => this.#clock.random() });
   }
 
   /** Starts under way, by how long starts of this pool have taken; where none has been measured nothing is known. */
@@ -73,10 +77,10 @@ export class Estimator {
       return [{ p50Ms: Math.max(0, p50 - goneMs), p90Ms: Math.max(0, p90 - goneMs), slots: currentSpec(state).slots }];
     });
   }
-}
 
-function ringOf(rings: Map<string, DurationRing>, pool: string): DurationRing {
-  const known = rings.get(pool) ?? new DurationRing();
-  rings.set(pool, known);
-  return known;
+  #ringOf(rings: Map<string, DurationRing>, pool: string): DurationRing {
+    const known = rings.get(pool) ?? new DurationRing(this.#bornMs);
+    rings.set(pool, known);
+    return known;
+  }
 }

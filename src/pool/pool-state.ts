@@ -197,7 +197,7 @@ export function newPool(given: NewPool): PoolState {
 }
 
 /** What is not stored. */
-const NOBODY_WAITS = { open: false, tickets: [], tokens: { epoch: 0, issued: 0, queued: 0 }, leaseDueMs: Number.NEGATIVE_INFINITY } as const;
+const NOBODY_WAITS = { open: false, tickets: [], tokens: { epoch: 0, issued: 0, queued: 0 }, leaseDueMs: 0 } as const;
 export const VOLATILE: ReadonlySet<string> = new Set(Object.keys(NOBODY_WAITS));
 
 /** A stored state as the next daemon takes it up: nothing is decided before `configured` has come. `epoch` counts the daemon's starts. */

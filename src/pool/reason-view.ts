@@ -41,6 +41,7 @@ function notWanted(state: PoolState, { nowMs }: Gates): { readonly reason: strin
   const who = `${state.wanted.state} by ${override.by} at ${stamp(override.atMs)}${override.reason === null ? '' : `: ${override.reason}`}`;
   const reason = drained ? 'drained' : 'stopped_by_hand';
   if (drain === null) return { reason, message: drained ? `${who}; poolctl resume ${state.name} starts it` : who };
+  if (activeLeases(state) + state.tickets.length === 0) return { reason, message: who };
   const waiting = drained && state.tickets.length > 0 ? `, ${state.tickets.length} are waiting and still served` : '';
   const left = `${activeLeases(state)} leases are held${waiting}; at most ${span(Math.max(0, drain.deadlineMs - nowMs))} until they are cut`;
   return { reason, message: `${who}; ${left}` };

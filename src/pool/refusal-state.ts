@@ -35,9 +35,7 @@ export function refusal(state: PoolState, command: PoolCommand, nowMs: number): 
     case 'start':
       return drainingRefusal(state, command.replica) ?? breakerRefusal(state, command, nowMs);
     case 'restart':
-      return (
-        stoppedRefusal(state, command.do, command.replica) ?? underWayRefusal(state, command.do) ?? breakerRefusal(state, command, nowMs)
-      );
+      return stoppedRefusal(state, command.do, command.replica) ?? breakerRefusal(state, command, nowMs);
     case 'reload':
       return reloadRefusal(state, command);
     case 'retry':
@@ -64,14 +62,6 @@ function drainingRefusal(state: PoolState, replica: number | null): PooldError |
   const subject = subjectOf(state, replica);
   const message = `cannot start ${subject}: it is draining; poolctl resume ${subject} takes the drain back`;
   return new PooldError('pool_draining', message, { pool: state.name, reason: 'MAINTENANCE' });
-}
-
-/** One after the other is enough for one pool. */
-function underWayRefusal({ name, rollout, drain }: PoolState, verb: 'restart'): PooldError | null {
-  if (rollout === null && drain === null) return null;
-  const what = rollout === null ? 'drain' : rollout.kind;
-  const message = `cannot ${verb} ${name}: a ${what} is under way; wait for it, or cancel it with poolctl operations --cancel`;
-  return new PooldError('conflict', message, { pool: name });
 }
 
 /** `2 replicas, counted from 0`, or which they are. */

@@ -62,7 +62,7 @@ function timeOfLeases(turn: Turn): void {
   if (turn.env.nowMs < turn.state.leaseDueMs) return;
   leasesExpired(turn);
   ticketsExpired(turn);
-  turn.state = { ...turn.state, leaseDueMs: nextLeaseDueMs(turn.state) };
+  turn.state = { ...turn.state, leaseDueMs: Math.min(Number.MAX_SAFE_INTEGER, nextLeaseDueMs(turn.state)) };
 }
 
 /** ORDER: the leases of what has ended end first, then whoever waits is promoted to what is free, and only then is it clear who waits for nothing. */
@@ -213,7 +213,7 @@ function specsForgotten(turn: Turn): void {
   const { specs, specId, rollout, waitingReload } = turn.state;
   if (Object.keys(specs).length === 1) return;
   const run = allEngines(turn.state).flatMap((engine) => [livePhase(engine)?.run.specId ?? [], engine.specId ?? []].flat());
-  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, waitingReload?.specId, ...run]);
+  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, waitingReload?.to?.specId, ...run]);
   const kept = Object.entries(specs).filter(([id]) => used.has(id));
   if (kept.length < Object.keys(specs).length) turn.state = { ...turn.state, specs: Object.fromEntries(kept) };
 }

@@ -19,12 +19,21 @@ export function reloadTold(turn: Turn, given: Given, command: ReloadCommand): vo
   if (target === undefined) throw new Error('a reload came without the spec that it goes to');
   const { specId, sets, executable } = target;
   turn.state = { ...turn.state, specs: { ...turn.state.specs, [specId]: target.spec } };
-  const operation = begun(turn, given, {});
-  const waiting: WaitingReload = { command, specId, sets, executable, operationId: operation.id, stamp: given.stamp };
+  inTurn(turn, begun(turn, given, {}), { command, to: { specId, sets, executable }, operationId: given.operationId, stamp: given.stamp });
+}
+
+/** The same spec again, one after the other as in a reload. */
+export function restartTold(turn: Turn, given: Given, replica: number | null): void {
+  const command = { do: 'restart', replica } as const;
+  inTurn(turn, begun(turn, given, {}), { command, to: null, operationId: given.operationId, stamp: given.stamp });
+}
+
+/** At once, or when the drain or reload that is under way is over. Of those that wait the newest one is left. */
+function inTurn(turn: Turn, operation: ActiveOperation, waiting: WaitingReload): void {
   if (turn.state.drain === null && turn.state.rollout === null) return reloadBegun(turn, operation, waiting);
   const before = turn.state.operations.find(({ id }) => id === turn.state.waitingReload?.operationId);
   turn.state = { ...turn.state, waitingReload: waiting };
-  if (before !== undefined) ended(turn, before, { is: 'cancelled', outcome: 'superseded', message: 'a newer reload took its place' });
+  if (before !== undefined) ended(turn, before, { is: 'cancelled', outcome: 'superseded', message: `a newer ${operation.kind} took its place` });
 }
 
 /** What it waited for is over. */
@@ -36,15 +45,16 @@ export function waitingReloadActed(turn: Turn): void {
   if (operation !== undefined) reloadBegun(turn, operation, waitingReload);
 }
 
-function reloadBegun(turn: Turn, operation: ActiveOperation, waiting: WaitingReload): void {
-  const { command } = waiting;
-  if (!command.same && isUnchanged(turn.state, waiting)) return ended(turn, operation, { is: 'succeeded', outcome: 'unchanged' });
+function reloadBegun(turn: Turn, operation: ActiveOperation, { command, to }: WaitingReload): void {
+  if (command.do === 'restart') return restartBegun(turn, operation, command.replica);
+  if (to === null) throw new Error('a reload has lost the spec that it goes to');
+  if (!command.same && isUnchanged(turn.state, to)) return ended(turn, operation, { is: 'succeeded', outcome: 'unchanged' });
   if (!poolIsWanted(turn.state) || wantedReplicas(turn.state).length === 0) {
-    recorded(turn, waiting);
+    recorded(turn, to);
     return ended(turn, operation, { is: 'succeeded', outcome: 'recorded' });
   }
   const drainMs = command.deadlineMs ?? currentSpec(turn.state).drain.deadlineMs;
-  rolloutBegun(turn, { operation, to: waiting, drainMs, cutLeases: command.cutLeases, asked: command.strategy, replicas: wantedReplicas(turn.state) });
+  rolloutBegun(turn, { operation, to, drainMs, cutLeases: command.cutLeases, asked: command.strategy, replicas: wantedReplicas(turn.state) });
 }
 
 /** Nothing runs: the next start uses it. */
@@ -53,9 +63,7 @@ function recorded(turn: Turn, { specId, sets }: Destination): void {
   for (const engine of turn.state.engines) if (engine.backoffRow > 0) put(turn, { ...engine, backoffRow: 0 });
 }
 
-/** The same spec again, one after the other as in a reload. */
-export function restartTold(turn: Turn, given: Given, replica: number | null): void {
-  const operation = begun(turn, given, {});
+function restartBegun(turn: Turn, operation: ActiveOperation, replica: number | null): void {
   const { specId, sets } = turn.state;
   const replicas = targetsOf(turn.state, replica).filter((target) => isWanted(turn.state, engineAt(turn, target)));
   const drainMs = currentSpec(turn.state).drain.deadlineMs;

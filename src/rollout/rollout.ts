@@ -73,8 +73,10 @@ export interface Destination {
   readonly executable: Executable | null;
 }
 
-export interface WaitingReload extends Destination {
-  readonly command: ReloadCommand;
+/** A reload, or a restart, whose turn has not come. Where a restart goes is known when it has. */
+export interface WaitingReload {
+  readonly command: ReloadCommand | { readonly do: 'restart'; readonly replica: number | null };
+  readonly to: Destination | null;
   readonly operationId: string;
   readonly stamp: Stamp;
 }

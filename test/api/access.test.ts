@@ -20,7 +20,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
 
 /** A request that this route answers well, whoever may send it. */
 async function good(route: Route): Promise<Asked> {
-  const { id, token } = holding(route);
+  const { id, token } = await holding(route);
   const path = route.path.replace('{pool}', 'chat').replace('{replica}', '0').replace('{id}', id);
   const query = route.id === 'followEvents' ? '?follow=false' : '';
   const known = BODIES[route.id] ?? (route.path.startsWith('/v1/leases/{id}/') && route.id !== 'revokeLease' ? { token } : {});
@@ -33,11 +33,11 @@ async function good(route: Route): Promise<Asked> {
 }
 
 /** The id of what the path speaks of, made for this request. */
-function holding({ path }: Route): { readonly id: string; readonly token: string } {
+async function holding({ path }: Route): Promise<{ readonly id: string; readonly token: string }> {
   const { leases } = at.host;
   if (path.startsWith('/v1/leases/')) return leases.grant('chat');
   if (path.startsWith('/v1/tickets/')) return { id: leases.enqueue('chat').id, token: '' };
-  return { id: at.host.act('chat', { do: 'start', replica: null }, { by: 'test', claimed: false, reason: null }).id, token: '' };
+  return { id: (await at.host.act('chat', { do: 'start', replica: null }, { by: 'test', claimed: false, reason: null })).id, token: '' };
 }
 
 function overTcp(asked: Asked, token: string | null): Promise<Told> {

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/clock.ts';
 import { PooldError } from '../../src/errors.ts';
 import type { Replay } from '../../src/events/bus.ts';
 import { createBus } from '../../src/events/bus.ts';
-import type { Event, Happening } from '../../src/events/event.ts';
+import type { Event, EventType, Happening } from '../../src/events/event.ts';
 import type { Actor, HistoryEntry, Host, LogLine, LogQuery, PoolCommand, ReloadCommand, ReloadPlan } from '../../src/pool/host.ts';
 import type { EngineStatus, Explanation, Operation, PoolStatus } from '../../src/pool/status.ts';
 import { DataLeases } from './leases.ts';
@@ -55,6 +55,8 @@ export function pool(name: string, changes: Partial<PoolStatus> = {}): PoolStatu
     slotsTotal: engines.length,
     slotsFree: engines.length,
     queueDepth: 0,
+    oldestLeaseMs: null,
+    oldestWaitMs: null,
     replicas: engines.length,
     wanted: engines.length,
     engineVersion: 'v1',
@@ -132,7 +134,7 @@ export class DataHost implements Host {
     return [...this.poolsByName.values()];
   }
 
-  act(name: string, command: PoolCommand, actor: Actor): Operation {
+  async act(name: string, command: PoolCommand, actor: Actor): Promise<Operation> {
     const { engines } = this.pool(name);
     if (this.refusal !== null) throw this.refusal;
     if ('replica' in command && command.replica !== null && engines[command.replica] === undefined) {
@@ -157,7 +159,7 @@ export class DataHost implements Host {
     return operation;
   }
 
-  planReload(name: string, command: ReloadCommand): ReloadPlan {
+  async planReload(name: string, command: ReloadCommand): Promise<ReloadPlan> {
     const { pool, engines } = this.pool(name);
     this.planned.push(command);
     return {
@@ -250,7 +252,13 @@ export class DataFeed implements EventFeed {
 
   happen(happening: Happening, at = LONG_AGO): Event {
     this.#wallMs = Date.parse(at);
-    return this.#bus.publish(happening);
+    const event = this.#bus.publish(happening);
+    if (event === null) throw new Error(`${happening.type} is off by default`);
+    return event;
+  }
+
+  want(type: EventType): () => void {
+    return this.#bus.want(type);
   }
 
   since(cursor: string | null): Replay {

@@ -180,7 +180,7 @@ test('web pages are refused on the socket too', async () => {
 });
 
 test('a broken request behind a good one never passes for its answer', async () => {
-  const { id } = at.host.act('chat', { do: 'start', replica: null }, { by: 'test', claimed: false, reason: null });
+  const { id } = await at.host.act('chat', { do: 'start', replica: null }, { by: 'test', claimed: false, reason: null });
   at.host.acted.length = 0;
   const text = await raw(at, `GET /v1/operations/${id}?wait=200ms HTTP/1.1\r\nhost: x\r\n\r\nnonsense\r\n\r\n`);
   expect(text).not.toContain('invalid_request');

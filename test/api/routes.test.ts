@@ -161,7 +161,7 @@ test('whoever only operates is no admin to a reload', async () => {
 });
 
 test('a pool that drains or pauses is not ready for balancers, with engines that are', async () => {
-  const acted = at.host.act(
+  const acted = await at.host.act(
     'chat',
     { do: 'drain', replica: null, deadlineMs: null, extend: false },
     { by: 'x', claimed: false, reason: null },
@@ -209,8 +209,8 @@ test('wait answers 200 when the operation has ended, 202 when it has not', async
   expect((await long).json).toMatchObject({ state: 'failed', error: { code: 'start_timeout' } });
   const { host } = at;
   const act = host.act.bind(host);
-  host.act = (...call) => {
-    const begun = act(...call);
+  host.act = async (...call) => {
+    const begun = await act(...call);
     host.end(begun.id, { outcome: 'started' });
     return begun;
   };

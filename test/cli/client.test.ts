@@ -89,7 +89,7 @@ test('no way in says which group to join', () => {
 test('no answer in time is an error, beyond what the daemon was asked to wait', async () => {
   const { path } = await stranger(() => 'silence');
   await expect(clientAt(path, 30).health()).rejects.toMatchObject({ code: 'timed_out', message: expect.stringContaining('within 0.03 s') });
-  const operation = at.host.act('chat', { do: 'start', replica: null }, { by: 'x', claimed: false, reason: null });
+  const operation = await at.host.act('chat', { do: 'start', replica: null }, { by: 'x', claimed: false, reason: null });
   expect(await clientAt(at.socketPath, 2_000).operation(operation.id, 20)).toMatchObject({ state: 'running' });
 });
 

@@ -17,8 +17,8 @@ const poolctl = (...args: string[]) => run(args, { POOLD_SOCKET: at.socketPath }
 /** As the real daemon: it begins, and some time later it has ended so. */
 function endsWith(changes: Partial<Operation>): void {
   const begin = at.host.act.bind(at.host);
-  at.host.act = (...call) => {
-    const begun = begin(...call);
+  at.host.act = async (...call) => {
+    const begun = await begin(...call);
     setImmediate(() => at.host.end(begun.id, { outcome: 'done', ...changes }));
     return begun;
   };

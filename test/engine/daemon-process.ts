@@ -27,7 +27,7 @@ async function launch(generation: number) {
   const exit = new Promise<EngineExit>((resolve) => {
     ended = resolve;
   });
-  const launched = await room.launch({ ref, instance: instanceOf(stateInstance, ref), spec, port: null, device: null, logFd });
+  const launched = await room.launch({ ref, side: 'a', instance: instanceOf(stateInstance, ref), spec, port: null, device: null, logFd });
   return { ref, launched, exit };
 }
 

@@ -11,7 +11,7 @@ endRigsAfterEach();
 
 function fly(rig: Rig, engine: Parameters<typeof poolSpec>[0], replica = 0) {
   const host = { ...rig.room.host, ports: new Ports([20_000, 29_999]) };
-  return preflight(host, { ref: { pool: 'chat', replica, generation: 1 }, instance: rig.instance(), spec: poolSpec(engine) });
+  return preflight(host, { ref: { pool: 'chat', replica, generation: 1 }, side: 'a', instance: rig.instance(), spec: poolSpec(engine) });
 }
 
 /** A directory for PATH with an `nvidia-smi` that answers by this script. */

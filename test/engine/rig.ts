@@ -82,7 +82,7 @@ export class Rig {
     more: { generation?: number; port?: number; device?: string; notifySocket?: string } = {},
   ): Promise<Launched> {
     const { generation = 1, port = null, device = null, notifySocket = null } = more;
-    const order = { ref: this.ref(generation), instance: this.instance(generation), spec: poolSpec(engine) };
+    const order = { ref: this.ref(generation), side: 'a', instance: this.instance(generation), spec: poolSpec(engine) } as const;
     return this.room.launch({ ...order, port, device, notifySocket, logFd: this.#log });
   }
 

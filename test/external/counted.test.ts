@@ -55,6 +55,8 @@ const NOTHING: PoolStatus = {
   slotsTotal: 0,
   slotsFree: 0,
   queueDepth: 0,
+    oldestLeaseMs: null,
+    oldestWaitMs: null,
   replicas: 0,
   wanted: 0,
   engineVersion: null,

@@ -23,6 +23,7 @@ export async function chatLog(dir: string, options: Partial<LogOptions> = {}): P
     dir,
     pool: 'chat',
     replica: 0,
+    side: 'a',
     limits: { maxSizeBytes: 64 * 1024, keep: 5, whenFull: 'drop-oldest' },
     clock: systemClock,
     freeze: async () => async () => {},

@@ -66,6 +66,8 @@ const pool = (part: Partial<PoolStatus> = {}): PoolStatus => ({
   slotsTotal: 8,
   slotsFree: 4,
   queueDepth: 0,
+  oldestLeaseMs: null,
+  oldestWaitMs: null,
   replicas: 2,
   wanted: 2,
   engineVersion: null,

@@ -17,6 +17,8 @@ export interface Daemon {
   note(line: string): void;
   /** Null: the current one. */
   specOf(specId: string | null): PoolSpec | undefined;
+  /** One of a reload, or beside one: two generations of the replica may live. */
+  mayStandBeside(about: About): boolean;
   /** Of the generation that a replica is at. */
   causeOf(replica: number): string;
 }
@@ -35,7 +37,7 @@ export interface Spawn {
   readonly cause: string;
 }
 
-interface About {
+export interface About {
   readonly replica: number;
   readonly generation: number;
 }
@@ -166,7 +168,7 @@ export class Machine {
 
   #spawned(ref: EngineRef): void {
     const { replica, generation } = ref;
-    if (this.#live(replica) !== undefined) throw new Error(`cannot spawn chat/${replica}: its generation before still lives`);
+    if (this.#live(replica) !== undefined && !this.#daemon.mayStandBeside(ref)) throw new Error(`cannot spawn chat/${replica}: its generation before still lives`);
     this.spawns.push({ atS: this.#daemon.nowMs / 1_000, replica, generation, cause: this.#daemon.causeOf(replica) });
     const behaviour = this.#chosen.get(`${replica}.${generation}`) ?? serves;
     if (behaviour.spawn !== undefined) {

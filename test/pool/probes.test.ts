@@ -169,7 +169,7 @@ describe('inUse', () => {
 
   it('is not shown of an engine that does not serve', () => {
     const script = users(s(), 2);
-    script.stop(0);
+    script.tell({ do: 'stop', replica: 0, now: true });
     expect(script.viewOf(0)).toMatchObject({ state: 'stopping', inUse: null });
     const next = users(s(), 2).crash(0).until(20);
     expect(next.viewOf(0)).toMatchObject({ state: 'ready', generation: 2, inUse: null });

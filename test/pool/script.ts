@@ -18,7 +18,7 @@ import { poolStatus } from '../../src/pool/pool-view.ts';
 import { refusal } from '../../src/pool/refusal-state.ts';
 import type { EngineStatus, Operation, PoolStatus } from '../../src/pool/status.ts';
 import type { Behaviour } from './behaviour.ts';
-import type { Daemon, Spawn } from './machine.ts';
+import type { About, Daemon, Spawn } from './machine.ts';
 import { Machine } from './machine.ts';
 import type { SpecChange } from './pool-spec.ts';
 import { poolSpec } from './pool-spec.ts';
@@ -118,7 +118,7 @@ export class Script implements Daemon {
 
   start = (replica: number | null = null): string => this.tell({ do: 'start', replica });
   stop = (replica: number | null = null): string => this.tell({ do: 'stop', replica, now: false });
-  restart = (replica: number | null = null): string => this.tell({ do: 'restart', replica, now: false });
+  restart = (replica: number | null = null): string => this.tell({ do: 'restart', replica, now: true });
   retry = (replica: number | null = null): string => this.tell({ do: 'retry', replica });
   scale = (replicas: number): string => this.tell({ do: 'scale', replicas });
   reset = (klass: string | null = null, forget = false): string => this.tell({ do: 'reset', class: klass, forget });
@@ -248,6 +248,11 @@ export class Script implements Daemon {
     return this.state.specs[specId ?? this.state.specId];
   }
 
+  mayStandBeside({ replica }: About): boolean {
+    const { rollout, others } = this.state;
+    return others.some((other) => other.replica === replica) && (rollout === null || !rollout.units.some((unit) => unit.replica === replica && unit.inPlace));
+  }
+
   causeOf(replica: number): string {
     const phase = this.state.engines.find((engine) => engine.replica === replica)?.phase;
     return phase !== undefined && 'run' in phase ? phase.run.cause : 'none';
@@ -255,7 +260,7 @@ export class Script implements Daemon {
 
   #taken(): void {
     if (this.isUp && !this.state.restoring) this.daemonDies();
-    if (!this.state.restoring) this.state = restored(this.state);
+    if (!this.state.restoring) this.state = restored(this.state, this.state.tokens.epoch + 1);
     this.isUp = true;
   }
 

@@ -18,11 +18,13 @@ describe('a stop', () => {
       '0s pool.state starting',
       '1s engine.ready chat/0',
       '1s pool.state running',
+      '5s drain.started stop',
       '5s terminate chat/0',
       '5s pool.state draining',
       '5.1s terminateRest chat/0',
       '5.1s engine.exited chat/0 requested',
       '5.1s engine.stopped chat/0 requested',
+      '5.1s drain.finished drained',
       '5.1s operation.finished stop stopped',
       '5.1s pool.state stopped',
     ]);

@@ -11,6 +11,8 @@ function without(keys: readonly string[], value: unknown): string {
 
 const NEWER = ['inUse', 'leases', 'queue', 'drain', 'reload', 'inUseFailures', 'lenientSinceMs'];
 
+const NO_LEASES = { leases: [], ended: [], lostLeases: [] };
+
 it('a pool that an older poold stored comes back whole', () => {
   const { state } = new Script({ replicas: 2, probes: { liveness: LIVENESS } }).engine(0, serves).engine(1, serves).until(5);
   const { engines, ...rest } = state;
@@ -20,8 +22,9 @@ it('a pool that an older poold stored comes back whole', () => {
       .map((engine) => ({ pool: 'chat', replica: engine.replica, state: without(NEWER, engine) }))
       .concat({ pool: 'other', replica: 0, state: '{}' })
       .toReversed(),
+    ...NO_LEASES,
   };
-  expect(storedPools(older)).toEqual([{ bootId: 'b', state }]);
+  expect(storedPools(older)).toEqual([{ bootId: 'b', state, lost: [] }]);
 });
 
 it('what is stored stays as it is', () => {
@@ -31,6 +34,7 @@ it('what is stored stays as it is', () => {
   const stored = {
     pools: [{ pool: 'chat', state: JSON.stringify({ bootId: 'b', state: rest }) }],
     engines: engines.map((engine) => ({ pool: 'chat', replica: engine.replica, state: JSON.stringify(engine) })),
+    ...NO_LEASES,
   };
-  expect(storedPools(stored)).toEqual([{ bootId: 'b', state: script.state }]);
+  expect(storedPools(stored)).toEqual([{ bootId: 'b', state: script.state, lost: [] }]);
 });

@@ -245,6 +245,8 @@ describe('the status', () => {
       'lastError',
       'live',
       'message',
+      'oldestLeaseMs',
+      'oldestWaitMs',
       'orphaned',
       'overrides',
       'pool',

@@ -210,6 +210,10 @@ export class Daemon {
       case 'record':
       case 'operation':
       case 'onExit':
+      case 'askInUse':
+      case 'answer':
+      case 'leaseEnded':
+      case 'ticketEnded':
         return;
       default:
         effect satisfies never;

@@ -13,7 +13,7 @@ export interface Machine {
   readonly gateNext: typeof gateNext;
   readonly refusal: typeof refusal;
   /** The state as the next daemon reads it from the disk. */
-  readonly restored: (text: string) => PoolState;
+  readonly restored: (text: string, epoch: number) => PoolState;
   /** False only where a test plants that bug: effects run although their state may never be stored. */
   readonly storesFirst: boolean;
 }
@@ -23,6 +23,6 @@ export const theMachine: Machine = {
   dueMs,
   gateNext,
   refusal,
-  restored: (text) => restored(JSON.parse(text) as PoolState),
+  restored: (text, epoch) => restored(JSON.parse(text) as PoolState, epoch),
   storesFirst: true,
 };

@@ -1,8 +1,9 @@
 import type { HistoryEntry } from '../../src/pool/host.ts';
 import type { Operation } from '../../src/pool/status.ts';
 import type { Batch } from '../../src/store/store.ts';
+import { EMPTY_BATCH } from '../../src/store/store.ts';
 
-export const batch = (part: Partial<Batch>): Batch => ({ pools: [], engines: [], operations: [], exits: [], ...part });
+export const batch = (part: Partial<Batch>): Batch => ({ ...EMPTY_BATCH, ...part });
 
 export const exit = (part: Partial<HistoryEntry>): HistoryEntry => ({
   pool: 'chat',
@@ -31,7 +32,7 @@ export const operation = (part: Partial<Operation>): Operation => ({
   state: 'running',
   outcome: null,
   steps: [],
-  progress: { leasesLeft: 0, deadlineAt: null },
+  progress: { leasesLeft: 0, deadlineAt: null, candidate: null },
   error: null,
   by: 'ann@tty1',
   reason: null,

@@ -56,7 +56,7 @@ function varsOf(settings: readonly string[]): Readonly<Record<string, string>> {
 /** A plan as people read it, one fact a line. */
 export function planLines(plan: ReloadPlan): readonly string[] {
   const { pool, changes, engines, leases, notes } = plan;
-  const acts = plan.would === 'reload' || plan.would === 'restart_failed';
+  const acts = plan.would === 'reload' || plan.would === 'revive';
   return [
     `reload ${pool}: ${would(plan)}`,
     ...(changes.length === 0 && acts ? ['  change   none; the engines are replaced all the same'] : []),
@@ -78,7 +78,7 @@ function would({ would: what, strategy, engines }: ReloadPlan): string {
       return 'would do nothing: same spec and same executable; --same replaces the engines all the same';
     case 'recorded':
       return 'would be recorded: nothing runs, and the next start uses it';
-    case 'restart_failed':
+    case 'revive':
       return 'would start one candidate past the breaker, as the pool has failed; once it is ready the others follow';
     default:
       return what satisfies never;

@@ -18,7 +18,7 @@ export class RecoveredRule implements Rule {
   #twice({ after, event, nowMs, wallMs, pool }: Step): void {
     const { machine, ground } = this.#world;
     const env = { nowMs, wallMs, random: () => 0.5 };
-    let state = machine.restored(JSON.stringify(after));
+    let state = machine.restored(JSON.stringify(after), after.tokens.epoch + 1);
     const done: Effect[] = [];
     const send = (again: PoolEvent): void => {
       const [next, effects] = machine.next(state, again, env);
