@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { until } from '../api/served.ts';
 import type { Refusal } from './lease-server.ts';
 import { LEASE, LeaseServer, TICKET } from './lease-server.ts';
 import type { Running } from './poolctl.ts';
-import { run, start } from './poolctl.ts';
+import { inTerminal, run, start } from './poolctl.ts';
 
 let at: LeaseServer;
 beforeEach(async () => {
@@ -182,6 +182,18 @@ describe('while it runs', () => {
     expect(await running.ended).toEqual({ code: 40, stdout: `up\n${signal.slice(3)}\n`, stderr: '' });
     expect(at.heard('DELETE', '/ls-1')).toHaveLength(1);
   });
+});
+
+test('what is typed on a terminal comes to the command once', async () => {
+  const script = join(at.directory, 'counts');
+  writeFileSync(script, 'trap "echo INT >> $1.said" INT; exec 3<>"$1"; echo up; while ! read -r line <&3; do :; done; exit 3\n');
+  const fifo = join(at.directory, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const terminal = inTerminal(`lease exec chat -- sh ${script} ${fifo}`, { POOLD_SOCKET: at.socketPath }, { when: 'up', types: '\u0003' });
+  await until('it was typed', () => existsSync(`${fifo}.said`));
+  await writeFile(fifo, 'done\n');
+  expect(await terminal.ended).toBe(3);
+  expect(readFileSync(`${fifo}.said`, 'utf8')).toBe('INT\n');
 });
 
 describe('a lease that is lost', () => {

@@ -55,6 +55,23 @@ export const TICKET: TicketStatus = {
   error: null,
 };
 
+export const HELD: LeaseStatus = {
+  id: 'ls-1',
+  holder: 'ann',
+  pool: 'chat',
+  engine: LEASE.engine,
+  slot: 1,
+  bind: 'ttl',
+  ttlMs: 30_000,
+  grantedAt: '2026-11-03T08:00:00.000Z',
+  heldMs: 192_000,
+  renewals: 6,
+  expiresAt: '2026-11-03T08:03:42.000Z',
+  draining: false,
+  deadlineAt: null,
+  client: 'ann@pts/3',
+};
+
 const OPERATION: Operation = {
   id: 'op-1',
   kind: 'drain',
@@ -87,6 +104,8 @@ export class LeaseServer {
   waiters: readonly Waiter[] = [];
   pools: readonly PoolStatus[] = [];
   plan: ReloadPlan | null = null;
+  /** The last of each log. */
+  logLine = '';
   /** What becomes of whatever is begun. */
   operation: Operation = OPERATION;
   readonly #listeners = new Set<ServerResponse>();
@@ -154,7 +173,7 @@ export class LeaseServer {
     const problem = 'code' in said && 'detail' in said;
     const status = problem ? CODES[(said as Refusal).code].status : 200;
     response.writeHead(status, { 'content-type': problem ? 'application/problem+json' : 'application/json' });
-    response.end(JSON.stringify(said));
+    response.end(`${JSON.stringify(said)}\n`);
   }
 
   #follow(response: ServerResponse): void {
@@ -165,19 +184,24 @@ export class LeaseServer {
   }
 
   async #answer(asked: Asked): Promise<object> {
-    const { path, method, query, body } = asked;
+    const { path, method, query } = asked;
     const [, , kind = '', name = '', verb = ''] = path.split('/');
     if (kind === 'leases') return this.#ofLeases(`${method} ${name === '' ? '' : 'one'} ${verb}`.trim());
     if (kind === 'tickets' && method === 'DELETE') return this.#leave();
     if (kind === 'tickets') return this.#ticketOnceChanged(waitMsOf(query));
-    if (kind === 'pools' && name === '') return { items: this.pools };
-    if (kind === 'pools' && verb === 'queue') return { items: this.waiters };
-    if (kind === 'pools' && verb === 'leases') return this.#acquired();
-    if (kind === 'pools' && body?.dryRun === true) return this.plan ?? {};
-    if (kind === 'pools' && method === 'POST') return { ...this.operation, kind: path.split('/').at(-1) };
-    if (kind === 'pools') return this.pools.find(({ pool }) => pool === name) ?? unknown('pool_not_found');
+    if (kind === 'pools') return this.#ofPools(asked);
     if (kind === 'operations') return this.#operationOnceEnded(waitMsOf(query));
     return unknown('not_found');
+  }
+
+  #ofPools({ path, method, query, body }: Asked): object {
+    const [, , , name = '', verb = ''] = path.split('/');
+    if (name === '') return { items: this.pools };
+    if (verb === 'logs') return { engine: `${name}/${query.replica}`, is: 'line', text: this.logLine };
+    if (verb === 'queue') return { items: this.waiters };
+    if (verb === 'leases') return this.#acquired();
+    if (body?.dryRun === true) return this.plan ?? {};
+    return method === 'POST' ? this.operation : (this.pools.find(({ pool }) => pool === name) ?? unknown('pool_not_found'));
   }
 
   #ofLeases(what: string): object {

@@ -101,9 +101,9 @@ describe('status', () => {
         '  containment cgroup',
         '  override    replicas 2 instead of 1, by ann@pts/3 3m12s ago: load test',
         '',
-        'ENGINE   STATE    PID  ADDRESS          UPTIME  FAILURES  NEXT START  LAST EXIT',
-        'embed/0  ready     77  127.0.0.1:20000   3m12s         0  -           -',
-        'embed/1  backoff    -  -                     -         3  in 42s      oom 1m5s ago',
+        'ENGINE   STATE    PID  ADDRESS          UPTIME  LEASES  FAILURES  NEXT START  LAST EXIT',
+        'embed/0  ready     77  127.0.0.1:20000   3m12s     0/1         0  -           -',
+        'embed/1  backoff    -  -                     -     0/1         3  in 42s      oom 1m5s ago',
         '',
         'embed/1: starts in 43 s',
         'embed/1: runs by an older configuration; its next start uses the new one',
@@ -211,7 +211,7 @@ describe('waiting for a pool', () => {
     });
     expect(await poolctl('wait', 'chat', '--for', 'lunch')).toMatchObject({
       code: 2,
-      stderr: 'poolctl: cannot wait for "lunch": there is --for ready and --for stopped\n',
+      stderr: 'poolctl: cannot wait for "lunch": there is --for ready and --for drained and --for stopped\n',
     });
   });
 });

@@ -32,6 +32,28 @@ export function piped(args: readonly string[], rest: string, environment: Readon
   return watched('/bin/sh', ['-c', script, 'sh', process.execPath, ENTRY, ...args], environment).ended;
 }
 
+export interface Typing {
+  readonly columns?: number;
+  /** Typed once `when` is on the screen. */
+  readonly types?: string;
+  readonly when?: string;
+}
+
+/** `poolctl LINE` in a terminal of its own: what is on it, and the exit code. */
+export function inTerminal(line: string, environment: Readonly<Record<string, string>>, { columns = 80, types = '', when = '' }: Typing) {
+  const command = `stty cols ${columns}; exec ${process.execPath} ${ENTRY} ${line}`;
+  const { PATH = '', HOME = '/' } = process.env;
+  const env = { PATH, HOME, SHELL: '/bin/sh', NO_COLOR: '1', TERM: 'xterm', ...environment };
+  const child = spawn('script', ['-qec', command, '/dev/null'], { env });
+  let screen = '';
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    const seen = when !== '' && screen.includes(when);
+    screen += piece;
+    if (when !== '' && !seen && screen.includes(when)) child.stdin.write(types);
+  });
+  return { screen: () => screen, ended: new Promise<number | null>((resolve) => child.on('close', resolve)) };
+}
+
 function watched(command: string, args: readonly string[], environment: Readonly<Record<string, string>>): Running {
   const { PATH = '', HOME = '/' } = process.env;
   const child = spawn(command, args, {

@@ -107,9 +107,9 @@ function leasesText({ activeLeases, state }: EngineStatus, slots: number): strin
   return `${activeLeases}/${slots}`;
 }
 
-/** Somebody else's engines are shown, and not counted. */
+/** Somebody else's engines, and those that have not proved themselves, are shown and not counted. */
 function readyOf(engines: readonly EngineStatus[]): number {
-  return engines.filter(({ ready, state }) => ready && state !== 'external').length;
+  return engines.filter(({ ready, state, role }) => ready && state !== 'external' && role !== 'candidate').length;
 }
 
 /** The signal says more than the class `signal`, the code more than `error`. */
