@@ -90,7 +90,7 @@ async function givenBack(session: Session, { id, token, ttlMs }: Granted): Promi
   const endMs = clock.nowMs() + RELEASE_MS;
   for (let first = true; ; first = false) {
     try {
-      const { outcome } = await leases.release(id, token);
+      const { outcome } = await leases.release(id, { token, outcome: null });
       // An answer may have been lost on the way: then it was we who ended it.
       return outcome === 'released' || !first ? null : await howItEnded(session, id);
     } catch (error) {

@@ -1,8 +1,8 @@
 /** From asking for a lease to having it: the place in the queue, shown while it lasts. */
 import { ClientError } from '../../client/client-error.ts';
+import type { AcquireOrder } from '../../client/lease-client.ts';
 import { pause } from '../../clock.ts';
 import type { Granted, Queued, TicketStatus } from '../../lease/lease.ts';
-import type { LeaseWish } from '../lease-calls.ts';
 import type { Place } from '../live-line.ts';
 import { queueLine } from '../live-line.ts';
 import type { Session } from '../session.ts';
@@ -16,8 +16,8 @@ const RETRY_MS = 250;
 
 interface Waiting {
   readonly pool: string;
-  /** `waitMs` is for all of it; unset: as long as the pool lets anyone wait. */
-  readonly wish: LeaseWish;
+  /** `waitMs` is for all of it; null: as long as the pool lets anyone wait. */
+  readonly wish: AcquireOrder;
   /** Leaves the queue. */
   readonly signal: AbortSignal;
 }
@@ -26,13 +26,13 @@ interface Waiting {
 export async function whenGranted(session: Session, waiting: Waiting): Promise<Granted | null> {
   const { clock, leases, timeoutMs, out } = session;
   const { pool, wish, signal } = waiting;
-  const { waitMs, ...rest } = wish;
+  const { waitMs } = wish;
   const beganMs = clock.nowMs();
   const endMs = beganMs + Math.min(waitMs ?? Number.POSITIVE_INFINITY, timeoutMs ?? Number.POSITIVE_INFINITY);
   try {
-    let asked = await leases.acquire(pool, waitMs === 0 ? wish : rest, signal);
+    let asked = await leases.acquire(pool, waitMs === 0 ? wish : { ...wish, waitMs: null }, signal);
     // The key stands for the first request: the same one again would be answered with the ticket that is gone.
-    const { key: _key, ...anew } = rest;
+    const anew = { ...wish, waitMs: null, key: null };
     for (;;) {
       if (asked.outcome === 'granted') return asked;
       const lease = await promoted(session, { ...waiting, queued: asked, endMs });
@@ -70,7 +70,7 @@ async function promoted(
       leave = false;
       const lease = outcomeOf(now);
       if (lease !== null) return lease;
-      if (wish.waitMs === undefined || endMs - clock.nowMs() <= 0)
+      if (wish.waitMs === null || endMs - clock.nowMs() <= 0)
         throw tooLate(pool, now.error?.message ?? 'the pool lets nobody wait longer');
       out.note(`poolctl: ${pool} lets nobody wait longer than ${span(now.waitedMs)}: asking again, from the end of the queue`);
       return null;

@@ -1,12 +1,12 @@
 /** `lease acquire|renew|release|revoke`. */
 import { readFileSync } from 'node:fs';
+import type { AcquireOrder } from '../../client/lease-client.ts';
 import type { Granted } from '../../lease/lease.ts';
 import { actor } from '../actor.ts';
 import { ending } from '../ending.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { EXIT, UsageError } from '../exit-codes.ts';
 import { harmless } from '../harmless.ts';
-import type { LeaseWish } from '../lease-calls.ts';
 import type { Session } from '../session.ts';
 import { wholeNumber, wholePool } from '../target.ts';
 import { durationMs, relative, span } from '../times.ts';
@@ -28,14 +28,13 @@ export type RenewOptions = TokenOptions & { readonly ttl?: string };
 export type ReleaseOptions = TokenOptions & { readonly engineFailed?: boolean };
 
 /** Throws UsageError. */
-export function wishOf({ ttl, wait, priority, holder, key }: AcquireOptions): LeaseWish {
-  const [ttlMs, waitMs] = [durationMs(ttl, '--ttl'), durationMs(wait, '--wait')];
+export function wishOf({ ttl, wait, priority, holder, key }: AcquireOptions): AcquireOrder {
   return {
-    ...(ttlMs === null ? {} : { ttlMs }),
-    ...(waitMs === null ? {} : { waitMs }),
-    ...(priority === undefined ? {} : { priority: wholeNumber(priority, { what: '--priority', from: 0, to: 9 }) }),
+    ttlMs: durationMs(ttl, '--ttl'),
+    waitMs: durationMs(wait, '--wait'),
+    priority: priority === undefined ? null : wholeNumber(priority, { what: '--priority', from: 0, to: 9 }),
     holder: holder ?? actor(),
-    ...(key === undefined ? {} : { key }),
+    key: key ?? null,
   };
 }
 
@@ -67,7 +66,7 @@ function grantedLines({ id, engine, slot, token, ttlMs, draining, deadlineAt }: 
 export async function renew({ leases, out, clock }: Session, id: string, options: RenewOptions): Promise<ExitCode> {
   const token = tokenOf(id, options);
   if (token === null) throw new UsageError(`cannot renew ${id} without its token: write --token TOKEN or --lease-token-file FILE`);
-  const renewed = await leases.renew(id, token, durationMs(options.ttl, '--ttl') ?? undefined);
+  const renewed = await leases.renew(id, { token, ttlMs: durationMs(options.ttl, '--ttl') });
   if (out.json) out.value(renewed);
   else {
     const { expiresAt, draining, deadlineAt } = renewed;
@@ -80,7 +79,7 @@ export async function renew({ leases, out, clock }: Session, id: string, options
 }
 
 export async function release({ leases, out }: Session, id: string, options: ReleaseOptions): Promise<ExitCode> {
-  const released = await leases.release(id, tokenOf(id, options), options.engineFailed ? 'engine_failed' : undefined);
+  const released = await leases.release(id, { token: tokenOf(id, options), outcome: options.engineFailed ? 'engine_failed' : null });
   if (out.json) out.value(released);
   else out.lines([`lease ${id}: ${released.outcome === 'released' ? 'released' : 'it had ended already, nothing to do'}`]);
   return EXIT.done;

@@ -17,12 +17,8 @@ export interface LeasesOptions {
 
 export async function leases(session: Session, name: string | undefined, { older, holder }: LeasesOptions): Promise<ExitCode> {
   const { out, clock } = session;
-  durationMs(older, '--older');
-  const list = await session.leases.leases({
-    ...(name === undefined ? {} : { pool: wholePool(name) }),
-    ...(holder === undefined ? {} : { holder }),
-    ...(older === undefined ? {} : { older }),
-  });
+  const pool = name === undefined ? null : wholePool(name);
+  const list = await session.leases.list({ pool, holder: holder ?? null, olderMs: durationMs(older, '--older') });
   if (out.json) out.value({ items: list });
   else if (list.length === 0)
     out.note(`no lease is held${name === undefined ? '' : ` on ${name}`}${older === undefined ? '' : ` for ${older} or longer`}`);
