@@ -24,7 +24,9 @@ export function hopeless(state: PoolState, { nowMs, timeoutMs }: { readonly nowM
   const { breaker } = state;
   if (breaker.is === 'open' && breaker.untilMs >= timeoutMs && nobodyComes(state)) return breakerRefusal(state, breaker.untilMs - nowMs);
   if (breaker.is === 'closed' && poolStateName(state) === 'failed') {
-    const behind = state.engines.flatMap((engine) => (engine.phase.is === 'backoff' && engine.breaker.is === 'open' ? [engine.breaker.untilMs] : []));
+    const behind = state.engines.flatMap((engine) =>
+      engine.phase.is === 'backoff' && engine.breaker.is === 'open' ? [engine.breaker.untilMs] : [],
+    );
     const [soonest] = behind.toSorted((one, other) => one - other);
     if (soonest === undefined) return state.rollout === null ? failedRefusal(state) : null;
     if (soonest >= timeoutMs) return breakerRefusal(state, soonest - nowMs);

@@ -14,7 +14,12 @@ import { hopeless, refused } from './door-state.ts';
 export function ticketAdded(turn: Turn, ticket: Ticket): void {
   turn.state = { ...turn.state, tickets: [...turn.state.tickets, ticket] };
   leaseDueBy(turn, ticketDueMs(ticket, claimMs(turn)));
-  emit(turn, 'ticket.queued', { ticket: shown(ticket), holder: ticket.holder, priority: ticket.priority, queueDepth: turn.state.tickets.length });
+  emit(turn, 'ticket.queued', {
+    ticket: shown(ticket),
+    holder: ticket.holder,
+    priority: ticket.priority,
+    queueDepth: turn.state.tickets.length,
+  });
 }
 
 export function ticketChanged(turn: Turn, ticket: Ticket): void {

@@ -47,7 +47,15 @@ export const STREAM_ROUTES: readonly Route[] = [
       const wants = EVENT_TYPES.filter((type) => types?.includes(type));
       const asked = eventFilter({ types, pool: query.pool ?? null });
       const wanted = (event: Event): boolean => asked(event) && Date.parse(event.at) >= start.sinceMs;
-      const pieces = followEvents({ bus: events, wants, from: start.from, follow, wanted, snapshot: () => ({ pools: host.pools() }), signal });
+      const pieces = followEvents({
+        bus: events,
+        wants,
+        from: start.from,
+        follow,
+        wanted,
+        snapshot: () => ({ pools: host.pools() }),
+        signal,
+      });
       return { status: 200, type: 'text/event-stream', pieces, heartbeat: ':\n\n', follows: follow };
     },
   }),

@@ -7,9 +7,9 @@ import type { Clock } from '../clock.ts';
 import { pause } from '../clock.ts';
 import type { Containment } from './cgroup.ts';
 import { childrenOf, pidsIn, populated, removeCgroup } from './cgroup.ts';
+import type { Side } from './engine-state.ts';
 import type { EngineExit } from './exits.ts';
 import { endedAs } from './exits.ts';
-import type { Side } from './engine-state.ts';
 import type { EngineRef, Identity } from './identity.ts';
 import { refOf } from './instance.ts';
 import { bootId, liveStat, statOf } from './proc.ts';
@@ -152,7 +152,9 @@ function straysAmong(host: AdoptHost, seen: readonly Seen[], known: ReadonlySet<
     const record = recordOf(host, { ref, instance });
     const written = identityIn(record);
     const identity = written !== null && prove(written) === 'alive' ? written : mainAmong(host, instance, seen);
-    return identity === null ? [] : [{ ref, identity, port: record?.header.port ?? null, device: record?.header.device ?? null, side: record?.header.side ?? 'a' }];
+    return identity === null
+      ? []
+      : [{ ref, identity, port: record?.header.port ?? null, device: record?.header.device ?? null, side: record?.header.side ?? 'a' }];
   });
 }
 

@@ -21,7 +21,7 @@ import { compilePatterns } from './logs/patterns.ts';
 import { readLog } from './logs/read-log.ts';
 import { NotifySockets } from './notify/notify-sockets.ts';
 import { executableOf, planEngine } from './plan.ts';
-import { portOwner, Ports } from './ports.ts';
+import { Ports, portOwner } from './ports.ts';
 import { preflight } from './preflight.ts';
 import { Preparations } from './prepare.ts';
 import type { ProbeWatch } from './probes/runner.ts';
@@ -302,11 +302,7 @@ export class PoolRoom implements Room {
     return Math.max(...logs.map((log) => log.lastGeneration));
   }
 
-  async *logs(
-    { replica, side, spec }: Parameters<Room['logs']>[0],
-    query: LogQuery,
-    signal: AbortSignal,
-  ): AsyncIterable<LogLine> {
+  async *logs({ replica, side, spec }: Parameters<Room['logs']>[0], query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> {
     const own = await this.#logs.of(spec, { replica, side });
     // A generation that ran beside another has its words in the other log.
     const elsewhere = query.generation !== null && !own.knows(query.generation);

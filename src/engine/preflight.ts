@@ -2,8 +2,8 @@
 
 import { deviceHolder } from './device-holder.ts';
 import { missingDevices } from './devices.ts';
-import { expandAll } from './environment.ts';
 import type { Executable } from './engine-state.ts';
+import { expandAll } from './environment.ts';
 import { runCommand } from './exec.ts';
 import { fileAt } from './executable.ts';
 import type { Plan, PlanHost, PlanOrder, StartProblem } from './plan.ts';

@@ -67,7 +67,8 @@ async function* heldLines(parts: BoundParts, { lease }: Held): AsyncGenerator<Bo
       if (there === null) break;
       const now = grantedOf(pool.state, there.held, seen());
       if (first) yield now;
-      else if (now.draining && !drainTold && now.deadlineAt !== null) yield { outcome: 'draining', id, deadlineAt: now.deadlineAt, expiresAt: now.expiresAt };
+      else if (now.draining && !drainTold && now.deadlineAt !== null)
+        yield { outcome: 'draining', id, deadlineAt: now.deadlineAt, expiresAt: now.expiresAt };
       else yield renewedOf(pool.state, there.held, seen());
       drainTold = now.draining && (drainTold || !first);
       if (desk.held(id) !== null) await changed(parts, id, ttlMs / 3);
@@ -77,7 +78,8 @@ async function* heldLines(parts: BoundParts, { lease }: Held): AsyncGenerator<Bo
   } finally {
     const there = desk.held(id);
     // The daemon ends, not the holder: the next one gives it a whole TTL.
-    if (there !== null && !daemonEnds(signal)) await desk.ask(there.pool, { type: 'release', id, seat: there.held.seat, token: null, engineFailed: false });
+    if (there !== null && !daemonEnds(signal))
+      await desk.ask(there.pool, { type: 'release', id, seat: there.held.seat, token: null, engineFailed: false });
   }
 }
 

@@ -1,15 +1,16 @@
 /** How long whoever waits will wait: measured lease times and starts per pool, and what is played through with them, anew at most once a second. */
+
+import { DurationRing } from '../admission/durations-state.ts';
 import type { HeldSlot } from '../admission/estimate-state.ts';
 import { estimates } from '../admission/estimate-state.ts';
-import { DurationRing } from '../admission/durations-state.ts';
 import type { Clock } from '../clock.ts';
 import type { PoolState } from '../pool/pool-state.ts';
-import { isWanted } from '../pool/wanted-state.ts';
 import { currentSpec } from '../pool/turn.ts';
+import { isWanted } from '../pool/wanted-state.ts';
 import { heldIn } from './lease-desk.ts';
+import { takenOf } from './lease-state.ts';
 import type { Estimates } from './lease-view.ts';
 import { slotsOf, takesLeases } from './seats-state.ts';
-import { takenOf } from './lease-state.ts';
 
 const FRESH_MS = 1_000;
 

@@ -9,9 +9,9 @@ import { allEngines } from '../pool/turn.ts';
 import type { LeaseEars } from './lease-ears.ts';
 import type { EndedLease, EndedTicket, Held, LeaseAnswer, LeaseEvent } from './lease-events.ts';
 import type { Lease, Seat } from './lease-state.ts';
-import { heldAt, seatOf } from './seats-state.ts';
 import type { PastLease, PastTicket } from './past-leases.ts';
 import { Remembered } from './past-leases.ts';
+import { heldAt, seatOf } from './seats-state.ts';
 
 interface Place {
   readonly pool: string;

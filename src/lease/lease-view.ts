@@ -55,13 +55,21 @@ export function leaseStatusOf(state: PoolState, held: Held, seen: Seen): LeaseSt
   };
 }
 
-export function queuedOf(state: PoolState, ticket: Ticket, { estimates, nowMs }: { readonly estimates: Estimates; readonly nowMs: number }): Queued {
+export function queuedOf(
+  state: PoolState,
+  ticket: Ticket,
+  { estimates, nowMs }: { readonly estimates: Estimates; readonly nowMs: number },
+): Queued {
   return { outcome: 'queued', id: ticket.id, pool: state.name, ...estimatedOf(state, ticket, { estimates, nowMs }) };
 }
 
 export type Estimates = readonly (WaitEstimate | null)[];
 
-export function estimatedOf(state: PoolState, ticket: Ticket, { estimates, nowMs }: { readonly estimates: Estimates; readonly nowMs: number }): Estimated {
+export function estimatedOf(
+  state: PoolState,
+  ticket: Ticket,
+  { estimates, nowMs }: { readonly estimates: Estimates; readonly nowMs: number },
+): Estimated {
   const queuePosition = positionOf(state.tickets, ticket.id, { nowMs, agingMs: currentSpec(state).queue.agingMs });
   const estimate = estimates[queuePosition - 1] ?? null;
   return {
@@ -88,7 +96,11 @@ export function waiterOf(state: PoolState, ticket: Ticket, given: { readonly est
 
 function engineOf(state: PoolState, seat: { readonly replica: number; readonly generation: number }): LeasedEngine {
   const engine = generationIn(state, seat);
-  return { id: engineId({ pool: state.name, replica: seat.replica }), url: engine === undefined ? null : urlOf(state, engine), generation: seat.generation };
+  return {
+    id: engineId({ pool: state.name, replica: seat.replica }),
+    url: engine === undefined ? null : urlOf(state, engine),
+    generation: seat.generation,
+  };
 }
 
 function urlOf(state: PoolState, engine: EngineState): string | null {

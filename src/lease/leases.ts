@@ -1,9 +1,9 @@
 /** Leases and queues of all pools, as the API sees them: product.md, "Leases"; contract.md, "HTTP". What is decided is decided in the pools. */
 import { randomUUID } from 'node:crypto';
+import { inOrder, PRIORITY_DEFAULT } from '../admission/admission-state.ts';
 import type { Clock } from '../clock.ts';
 import { PooldError } from '../errors.ts';
 import type { Event } from '../events/event.ts';
-import { inOrder, PRIORITY_DEFAULT } from '../admission/admission-state.ts';
 import type { Pool } from '../pool/pool.ts';
 import { currentSpec } from '../pool/turn.ts';
 import { boundLines } from './bound-lines.ts';
@@ -198,7 +198,11 @@ export class Leases implements LeaseHost {
   }
 
   /** The same key again: the same lease or ticket, whatever has become of it. */
-  async #again(pool: Pool, request: AcquireRequest, known: { readonly leaseId: string; readonly ticketId: string; readonly asked: Promise<LeaseAnswer> | null }) {
+  async #again(
+    pool: Pool,
+    request: AcquireRequest,
+    known: { readonly leaseId: string; readonly ticketId: string; readonly asked: Promise<LeaseAnswer> | null },
+  ) {
     await known.asked;
     const { ticketId } = known;
     const there = this.desk.held(known.leaseId);
@@ -259,7 +263,9 @@ export class Leases implements LeaseHost {
     const position = (): number => {
       const state = this.desk.ticketPool(ticketId)?.state;
       const ticket = state?.tickets.find(({ id }) => id === ticketId);
-      return state === undefined || ticket === undefined ? 0 : estimatedOf(state, ticket, { estimates: [], nowMs: this.#clock.nowMs() }).queuePosition;
+      return state === undefined || ticket === undefined
+        ? 0
+        : estimatedOf(state, ticket, { estimates: [], nowMs: this.#clock.nowMs() }).queuePosition;
     };
     const before = position();
     if (before === 0 || signal.aborted) return Promise.resolve();
@@ -351,9 +357,13 @@ function patienceOf({ waitMs }: AcquireRequest): Patience {
 function ttlChecked(pool: Pool, ttlMs: number): void {
   const { ttlMaxMs } = currentSpec(pool.state).leases;
   if (ttlMs >= TTL_MIN_MS && ttlMs <= ttlMaxMs) return;
-  throw new PooldError('invalid_request', `cannot lease an engine of ${pool.state.name} with a TTL of ${ttlMs} ms: from ${TTL_MIN_MS} to ${ttlMaxMs} ms, its leases.ttlMax`, {
-    pool: pool.state.name,
-  });
+  throw new PooldError(
+    'invalid_request',
+    `cannot lease an engine of ${pool.state.name} with a TTL of ${ttlMs} ms: from ${TTL_MIN_MS} to ${ttlMaxMs} ms, its leases.ttlMax`,
+    {
+      pool: pool.state.name,
+    },
+  );
 }
 
 function refusalOf(answer: LeaseAnswer, what: string): PooldError {
@@ -378,7 +388,10 @@ function leaseEnded({ held, how, message, pool }: PastLease): PooldError {
 }
 
 function ticketNotFound(id: string): PooldError {
-  return new PooldError('ticket_not_found', `cannot find the ticket ${id.slice(0, 64)}: tickets do not outlive a restart of the daemon; ask again`);
+  return new PooldError(
+    'ticket_not_found',
+    `cannot find the ticket ${id.slice(0, 64)}: tickets do not outlive a restart of the daemon; ask again`,
+  );
 }
 
 /** A wait that ended without a lease. */

@@ -1,7 +1,8 @@
 /** What is asked of a pool's leases, each to its answer. Whoever calls has ended what time has ended; a turn that empties a seat ends with promotions. */
-import { ticketAdded, ticketChanged, ticketEnded } from '../admission/queue-state.ts';
-import { closedDoor, hopeless, noSlot, refused } from '../admission/door-state.ts';
+
 import type { Ticket } from '../admission/admission-state.ts';
+import { closedDoor, hopeless, noSlot, refused } from '../admission/door-state.ts';
+import { ticketAdded, ticketChanged, ticketEnded } from '../admission/queue-state.ts';
 import type { Turn } from '../pool/turn.ts';
 import { currentSpec, emit, generationIn } from '../pool/turn.ts';
 import type { Acquire, Held, LeaseAnswer, LeaseEvent } from './lease-events.ts';

@@ -138,11 +138,21 @@ export function leasesExpired(turn: Turn): void {
       if (lease === null || leaseDueMs(lease) > nowMs) continue;
       const held = { lease, seat: seatOf(engine, lease) };
       if (lease.claimByMs !== null && lease.claimByMs <= nowMs) {
-        leaseEnded(turn, held, 'expired', `nobody claimed the slot of ${idOf(turn, engine)} within ${claimOf(turn.state)} ms of the promotion`);
+        leaseEnded(
+          turn,
+          held,
+          'expired',
+          `nobody claimed the slot of ${idOf(turn, engine)} within ${claimOf(turn.state)} ms of the promotion`,
+        );
       } else {
         const { maxHoldMs } = currentSpec(turn.state).leases;
         const over = maxHoldMs > 0 && nowMs >= lease.grantedMs + maxHoldMs;
-        leaseEnded(turn, held, 'expired', over ? `held for ${maxHoldMs} ms, the pool's leases.maxHold` : `not renewed within its TTL of ${lease.ttlMs} ms`);
+        leaseEnded(
+          turn,
+          held,
+          'expired',
+          over ? `held for ${maxHoldMs} ms, the pool's leases.maxHold` : `not renewed within its TTL of ${lease.ttlMs} ms`,
+        );
       }
     }
   }

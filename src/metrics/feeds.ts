@@ -81,7 +81,10 @@ export const FEEDS: readonly Feed[] = [
     amount: milliseconds('durationMs'),
     buckets: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600],
   }),
-  feed('reload_success_total', 'Reloads after which the new spec serves', 'reload.finished', { per: 'pool', when: { fact: 'success', is: true } }),
+  feed('reload_success_total', 'Reloads after which the new spec serves', 'reload.finished', {
+    per: 'pool',
+    when: { fact: 'success', is: true },
+  }),
   feed('reload_failure_total', 'Reloads after which the old spec serves, by why', 'reload.finished', {
     per: 'pool',
     when: { fact: 'success', is: false },

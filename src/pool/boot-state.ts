@@ -5,13 +5,13 @@ import { isLive, livePhase } from '../engine/engine-state.ts';
 import type { Identity } from '../engine/identity.ts';
 import { afterAbsence } from '../engine/samples-state.ts';
 import { rebooted } from '../policy/breaker.ts';
-import { canaryLeft } from './breakers-state.ts';
 import { rolloutFailed } from '../rollout/failed-state.ts';
 import { setsKept, withSets } from '../rollout/plan-state.ts';
 import { rolloutPrepared } from '../rollout/prepare-state.ts';
-import { parted } from './others-state.ts';
+import { canaryLeft } from './breakers-state.ts';
 import { exited, STUCK_AFTER_MS, stopTold } from './endings-state.ts';
 import { backoffAnnounced, causeAgain, rebootEnded } from './failures-state.ts';
+import { parted } from './others-state.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
 import type { About } from './starts-state.ts';
 import { newRun } from './starts-state.ts';
@@ -54,9 +54,7 @@ function fileRead(turn: Turn, file: PoolSpec | null, specId: string): void {
         ? { state: spec.autostart ? 'running' : 'stopped', override: null }
         : wanted,
     replicas:
-      replicas.override === null || before.replicas !== spec.replicas
-        ? { count: spec.replicas, members: null, override: null }
-        : replicas,
+      replicas.override === null || before.replicas !== spec.replicas ? { count: spec.replicas, members: null, override: null } : replicas,
     prepared: prepared?.specId === specId ? prepared : null,
   };
 }
@@ -153,7 +151,14 @@ export function recovered(
   if (isLive(engine) || engine.generation > about.generation) return;
   const { identity, port, device, side } = found;
   const run = { ...newRun(turn, turn.state.specId, 'first'), identity, port, device, adoptedMs: turn.env.nowMs, spawnedMs: turn.env.nowMs };
-  const known = put(turn, { ...engine, side, generation: about.generation, issued: about.generation, port, phase: { is: 'starting', step: 'probing', run } });
+  const known = put(turn, {
+    ...engine,
+    side,
+    generation: about.generation,
+    issued: about.generation,
+    port,
+    phase: { is: 'starting', step: 'probing', run },
+  });
   emit(turn, 'engine.starting', { cause: 'first', reason: 'recovered', engineVersion: currentSpec(turn.state).engine.version }, known);
   turn.effects.push({ do: 'probe', ref: refOf(turn, known), phase: 'starting' });
 }
@@ -197,7 +202,11 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
   turn.effects.push({ do: 'release', ref }, { do: 'releaseDevice', ref });
   if (engine.role !== 'serving') {
     parted(turn, engine);
-    rolloutFailed(turn, { code: 'reload_failed', message: `the daemon died before it could start ${turn.state.name}/${engine.replica}`, cancelled: false });
+    rolloutFailed(turn, {
+      code: 'reload_failed',
+      message: `the daemon died before it could start ${turn.state.name}/${engine.replica}`,
+      cancelled: false,
+    });
     return;
   }
   const failedBefore = isAutomaticRestart(live.run.cause) || live.run.cause === 'canary' || live.run.cause === 'trial';

@@ -103,10 +103,16 @@ function deadlinePassed(turn: Turn, engine: EngineState, closing: Closing): void
   }
   const leases = leasesIn(engine.seats);
   const message =
-    closing.atDeadline === 'forced' ? `${idOf(turn, engine)} was drained, and its deadline has come` : `${idOf(turn, engine)} was stopped at once`;
+    closing.atDeadline === 'forced'
+      ? `${idOf(turn, engine)} was drained, and its deadline has come`
+      : `${idOf(turn, engine)} was stopped at once`;
   allLeasesEnded(turn, engine, closing.atDeadline, message);
   for (const { holder, grantedMs } of leases) {
-    stepped(turn, engine.replica, `cut ${holder}, who had held ${idOf(turn, engine)} for ${Math.round((turn.env.nowMs - grantedMs) / 1_000)} s`);
+    stepped(
+      turn,
+      engine.replica,
+      `cut ${holder}, who had held ${idOf(turn, engine)} for ${Math.round((turn.env.nowMs - grantedMs) / 1_000)} s`,
+    );
   }
   operationForced(turn, engine.replica);
   if (closing.atDeadline === 'forced') drainForced(turn, engine, leases.length);

@@ -1,8 +1,8 @@
 /** What is told of drains: of the whole pool as one, of a single engine by itself. Nothing is decided here. contract.md, "Events". */
 import type { EngineState } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
-import { activeLeases } from '../lease/seats-state.ts';
 import { takenOf } from '../lease/lease-state.ts';
+import { activeLeases } from '../lease/seats-state.ts';
 import type { Drain } from './pool-state.ts';
 import type { Turn } from './turn.ts';
 import { allEngines, emit, stampOf } from './turn.ts';
@@ -13,12 +13,17 @@ export function poolDrainBegun(turn: Turn, drain: Omit<Drain, 'sinceMs' | 'cut'>
   const deadlineMs = was === null || extend ? drain.deadlineMs : Math.min(was.deadlineMs, drain.deadlineMs);
   const now: Drain = { ...drain, deadlineMs, sinceMs: was?.sinceMs ?? turn.env.nowMs, cut: was?.cut ?? 0 };
   turn.state = { ...turn.state, drain: now };
-  emit(turn, 'drain.started', { ...begun(turn, now.deadlineMs, activeLeases(turn.state)), kind: drain.kind, queueDepth: turn.state.tickets.length });
+  emit(turn, 'drain.started', {
+    ...begun(turn, now.deadlineMs, activeLeases(turn.state)),
+    kind: drain.kind,
+    queueDepth: turn.state.tickets.length,
+  });
   return now;
 }
 
 export function engineDrainBegun(turn: Turn, engine: EngineState, deadlineMs: number): void {
-  if (turn.state.drain === null) emit(turn, 'drain.started', { ...begun(turn, deadlineMs, takenOf(engine.seats)), kind: 'engine', queueDepth: 0 }, engine);
+  if (turn.state.drain === null)
+    emit(turn, 'drain.started', { ...begun(turn, deadlineMs, takenOf(engine.seats)), kind: 'engine', queueDepth: 0 }, engine);
 }
 
 /** One lease less to wait for. */

@@ -1,13 +1,13 @@
 /** Carries effects out: each to the room or the host, each answer back into the pool's mailbox with the generation it is about. No policy. */
 import { livePhase } from '../engine/engine-state.ts';
 import type { EngineRef } from '../engine/identity.ts';
+import type { LeaseEars } from '../lease/lease-ears.ts';
 import type { Store } from '../store/store.ts';
 import { EMPTY_BATCH } from '../store/store.ts';
 import type { Effect } from './effects.ts';
 import type { HistoryEntry } from './host.ts';
 import type { PoolEvent } from './pool-events.ts';
 import type { PoolState } from './pool-state.ts';
-import type { LeaseEars } from '../lease/lease-ears.ts';
 import type { FailedStart, Living, Order, Room } from './room.ts';
 import type { StartGate } from './start-gate.ts';
 import { currentSpec, generationIn, specOf } from './turn.ts';

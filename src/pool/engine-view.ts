@@ -52,7 +52,10 @@ function readyReason(state: PoolState, engine: EngineState, nowMs: number): Omit
   const { closing, paused } = engine;
   if (closing !== null) return closingReason(state, engine, closing, nowMs);
   if (paused === null) return { reason: null, message: null };
-  return { reason: 'paused', message: `paused by ${paused.by} at ${stamp(paused.atMs)}${because(paused.reason)}; poolctl resume ${idIn(state, engine)}` };
+  return {
+    reason: 'paused',
+    message: `paused by ${paused.by} at ${stamp(paused.atMs)}${because(paused.reason)}; poolctl resume ${idIn(state, engine)}`,
+  };
 }
 
 function closingReason(state: PoolState, engine: EngineState, closing: Closing, nowMs: number): Omit<Reason, 'nextStartMs'> {
@@ -71,8 +74,7 @@ function idleReason(state: PoolState, engine: EngineState): Omit<Reason, 'nextSt
       message: `${engine.held.as} by ${engine.held.by} at ${stamp(engine.held.atMs)}${because(engine.held.reason)}`,
     };
   if (isWanted(state, engine)) return { reason: null, message: null };
-  if (!isMember(state, engine.replica))
-    return { reason: 'scaled_down', message: `the pool has ${state.replicas.count} replicas now` };
+  if (!isMember(state, engine.replica)) return { reason: 'scaled_down', message: `the pool has ${state.replicas.count} replicas now` };
   if (state.wanted.state === 'drained')
     return { reason: 'drained', message: `${state.name} is drained; poolctl resume ${state.name} starts it` };
   return { reason: 'pool_stopped', message: `${state.name} is stopped; poolctl start ${state.name} starts it` };

@@ -6,6 +6,7 @@ import { backoffDelayMs, blockedDelayMs } from '../policy/backoff.ts';
 import { closed, opened, trialFailed } from '../policy/breaker.ts';
 import type { StartFailure } from '../policy/crash-class.ts';
 import { crashClass, isFailure, verdict } from '../policy/crash-class.ts';
+import { candidateEnded } from '../rollout/failed-state.ts';
 import {
   ANY,
   breakerClosed,
@@ -24,7 +25,6 @@ import { stepped } from './operation-state.ts';
 import { parted } from './others-state.ts';
 import type { Evidence } from './pool-events.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
-import { candidateEnded } from '../rollout/failed-state.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, emit, put, refOf, specOf, stamp, stampOf } from './turn.ts';
 
@@ -138,7 +138,11 @@ function otherConcluded(
   told: { readonly entry: HistoryEntry; readonly failure: boolean; readonly seen: Exit['seen'] },
 ): void {
   exitAnnounced(turn, engine, told);
-  stepped(turn, engine.replica, `the ${engine.role} generation ${engine.generation} of ${told.entry.engine} has ended: ${told.entry.message}`);
+  stepped(
+    turn,
+    engine.replica,
+    `the ${engine.role} generation ${engine.generation} of ${told.entry.engine} has ended: ${told.entry.message}`,
+  );
   parted(turn, engine);
   turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
   if (engine.role === 'candidate') candidateEnded(turn, told.entry);

@@ -69,7 +69,12 @@ export function superseded(turn: Turn, replicas: readonly number[], kinds: reado
 }
 
 export function ended(turn: Turn, operation: ActiveOperation, verdict: Exclude<Verdict, { readonly is: 'running' }>): void {
-  const shown = operationShown(turn.state, operation, { verdict, endedAtMs: turn.env.wallMs, nowMs: turn.env.nowMs, wallMs: turn.env.wallMs });
+  const shown = operationShown(turn.state, operation, {
+    verdict,
+    endedAtMs: turn.env.wallMs,
+    nowMs: turn.env.nowMs,
+    wallMs: turn.env.wallMs,
+  });
   turn.state = {
     ...turn.state,
     operations: turn.state.operations.filter(({ id }) => id !== operation.id),
@@ -91,7 +96,8 @@ export function ended(turn: Turn, operation: ActiveOperation, verdict: Exclude<V
 export function operationShown(
   pool: PoolState,
   operation: ActiveOperation,
-  given: Seen & ({ readonly verdict: Exclude<Verdict, { readonly is: 'running' }>; readonly endedAtMs: number } | { readonly verdict: null }),
+  given: Seen &
+    ({ readonly verdict: Exclude<Verdict, { readonly is: 'running' }>; readonly endedAtMs: number } | { readonly verdict: null }),
 ): Operation {
   const { verdict } = given;
   const waits = [pool.waitingReload?.operationId, pool.waitingScale?.operationId].includes(operation.id);

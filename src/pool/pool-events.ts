@@ -2,8 +2,8 @@
 import type { PoolSpec } from '../config/spec.ts';
 import type { Executable, Exit, Side, Stamp } from '../engine/engine-state.ts';
 import type { Identity } from '../engine/identity.ts';
-import type { LeaseEvent } from '../lease/lease-events.ts';
 import type { ProbeResult } from '../engine/samples-state.ts';
+import type { LeaseEvent } from '../lease/lease-events.ts';
 import type { StartFailure } from '../policy/crash-class.ts';
 import type { PoolCommand } from './host.ts';
 import type { Sets } from './pool-state.ts';
@@ -49,7 +49,12 @@ export type PoolEvent =
   | { readonly type: 'rebooted' }
   | { readonly type: 'shutdown' }
   | { readonly type: 'prepared'; readonly specId: string; readonly failure: string | null }
-  | (About & { readonly type: 'preflown'; readonly port: number | null; readonly device: string | null; readonly executable?: Executable | null })
+  | (About & {
+      readonly type: 'preflown';
+      readonly port: number | null;
+      readonly device: string | null;
+      readonly executable?: Executable | null;
+    })
   | (About & { readonly type: 'spawnGranted' })
   | (About & { readonly type: 'spawned'; readonly identity: Identity })
   | (About & { readonly type: 'startFailed'; readonly class: StartFailure; readonly message: string })
@@ -63,7 +68,13 @@ export type PoolEvent =
   /** After a start of the daemon: the intent was stored, and there never was a process. */
   | (About & { readonly type: 'neverStarted' })
   /** After a start of the daemon that had lost its store: it lives, is provably ours, and was not known. It is taken to run by the file's spec. */
-  | (About & { readonly type: 'recovered'; readonly identity: Identity; readonly port: number | null; readonly device: string | null; readonly side: Side })
+  | (About & {
+      readonly type: 'recovered';
+      readonly identity: Identity;
+      readonly port: number | null;
+      readonly device: string | null;
+      readonly side: Side;
+    })
   /** After a damaged store: a number below which none is given out again. */
   | (About & { readonly type: 'counted' })
   /** Something lives under its name that cannot be proved to be ours. */

@@ -53,7 +53,9 @@ function concernsEngines(before: PoolState, after: PoolState): boolean {
 }
 
 function touched(before: readonly EngineState[], after: readonly EngineState[]): boolean {
-  return after !== before && after.some((engine, at) => engine !== before[at] && (engine.closing !== null || engine.phase !== before[at]?.phase));
+  return (
+    after !== before && after.some((engine, at) => engine !== before[at] && (engine.closing !== null || engine.phase !== before[at]?.phase))
+  );
 }
 
 function announced(turn: Turn): void {

@@ -2,15 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock, Timer } from '../clock.ts';
 import type { PoolSpec } from '../config/spec.ts';
+import type { Stamp } from '../engine/engine-state.ts';
 import { isLive, livePhase } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
 import type { Event, Happening } from '../events/event.ts';
+import type { Leases } from '../lease/leases.ts';
+import { reloadedSpec } from '../rollout/plan-state.ts';
+import { plannedReload } from '../rollout/planned-reload.ts';
 import type { Store } from '../store/store.ts';
 import { gatesAt } from './gates-state.ts';
-import type { Stamp } from '../engine/engine-state.ts';
-import type { Leases } from '../lease/leases.ts';
-import { plannedReload } from '../rollout/planned-reload.ts';
-import { reloadedSpec } from '../rollout/plan-state.ts';
 import type { Actor, HistoryEntry, Host, LogLine, LogQuery, PoolCommand, ReloadCommand, ReloadPlan } from './host.ts';
 import { operationShown } from './operation-state.ts';
 import type { Pool } from './pool.ts';
@@ -187,7 +187,11 @@ export class Pools implements Host {
   async stopAll(waitMs: number): Promise<string[]> {
     const { clock, subscribe } = this.#parts;
     const left = (): string[] =>
-      [...this.#pools.values()].flatMap(({ state }) => allEngines(state).filter(isLive).map((engine) => `${state.name}/${engine.replica}`));
+      [...this.#pools.values()].flatMap(({ state }) =>
+        allEngines(state)
+          .filter(isLive)
+          .map((engine) => `${state.name}/${engine.replica}`),
+      );
     await new Promise<void>((resolve) => {
       const timer = clock.after(waitMs, () => finish());
       const unsubscribe = subscribe(() => {
@@ -220,11 +224,9 @@ export class Pools implements Host {
 
   #known(state: PoolState, replica: number): void {
     if (state.engines.some((engine) => engine.replica === replica) || isMember(state, replica)) return;
-    throw new PooldError(
-      'engine_not_found',
-      `cannot find ${state.name}/${replica}: the pool has ${replicasText(state)}`,
-      { pool: state.name },
-    );
+    throw new PooldError('engine_not_found', `cannot find ${state.name}/${replica}: the pool has ${replicasText(state)}`, {
+      pool: state.name,
+    });
   }
 
   #refuse({ state }: Pool, command: PoolCommand): void {
@@ -242,7 +244,9 @@ export class Pools implements Host {
 
   #activeOf(state: PoolState): Operation[] {
     const { clock } = this.#parts;
-    return state.operations.map((operation) => operationShown(state, operation, { verdict: null, nowMs: clock.nowMs(), wallMs: clock.wallMs() }));
+    return state.operations.map((operation) =>
+      operationShown(state, operation, { verdict: null, nowMs: clock.nowMs(), wallMs: clock.wallMs() }),
+    );
   }
 
   #seen(name: string): Seen {

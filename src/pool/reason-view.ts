@@ -3,12 +3,12 @@ import type { Stamp } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
 import { activeLeases } from '../lease/seats-state.ts';
 import { countInWindow } from '../policy/restart-limiter.ts';
+import type { Rollout } from '../rollout/rollout.ts';
 import { ANY, missing } from './breakers-state.ts';
 import { span } from './end-message.ts';
 import { engineReason, engineStateName, idIn } from './engine-view.ts';
 import type { Gates } from './gates-state.ts';
 import type { PoolState } from './pool-state.ts';
-import type { Rollout } from '../rollout/rollout.ts';
 import { limitOf, stormSpecOf } from './restarts-state.ts';
 import type { Explanation } from './status.ts';
 import { currentSpec, stamp } from './turn.ts';
@@ -63,7 +63,10 @@ function rolloutSays(state: PoolState, { kind, strategy, step, done, units, todo
 function nothingWanted(state: PoolState): { readonly reason: string; readonly message: string } {
   const { count, override } = state.replicas;
   if (state.engines.some(({ held }) => held?.as === 'drained')) {
-    return { reason: 'drained', message: `none of its ${count} engines is wanted; poolctl resume ${state.name} starts those that were drained` };
+    return {
+      reason: 'drained',
+      message: `none of its ${count} engines is wanted; poolctl resume ${state.name} starts those that were drained`,
+    };
   }
   if (count === 0)
     return {

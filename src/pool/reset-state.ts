@@ -12,7 +12,8 @@ import { currentSpec, emit, put, refOf } from './turn.ts';
 
 export function resetTold(turn: Turn, given: Given, command: { readonly class: string | null; readonly forget: boolean }): void {
   begun(turn, given, {});
-  if (command.forget) for (const engine of [...turn.state.engines, ...turn.state.others]) if (engine.phase.is === 'stuck') forgotten(turn, engine);
+  if (command.forget)
+    for (const engine of [...turn.state.engines, ...turn.state.others]) if (engine.phase.is === 'stuck') forgotten(turn, engine);
   if (command.class === null) return poolReset(turn);
   classReset(turn, command.class);
   for (const engine of turn.state.engines) if (engine.lastFailureClass === command.class) engineReset(turn, engine);
@@ -48,7 +49,11 @@ function forgotten(turn: Turn, engine: EngineState): void {
   canaryLeft(turn, engine);
   if (engine.role === 'serving') put(turn, { ...engine, closing: null, phase: { is: 'idle' }, port: null });
   else parted(turn, engine);
-  turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side }, { do: 'releaseDevice', ref }, { do: 'abandon', ref });
+  turn.effects.push(
+    { do: 'releasePort', replica: engine.replica, side: engine.side },
+    { do: 'releaseDevice', ref },
+    { do: 'abandon', ref },
+  );
   emit(turn, 'engine.stopped', { reason: 'forgotten' }, engine);
 }
 

@@ -79,12 +79,20 @@ export async function restorePools(parts: PoolParts, options: RestoreOptions): P
   }
   const count = (is: Found['is']): number => found.filter((what) => what.is === is).length;
   const adopted = count('alive') + strays.length - unknown.length;
-  return { pools: [...pools.values()], adopted, ended: count('ended'), unknown: unknown.map(({ ref }) => ref), lost: lostOf(stored, known) };
+  return {
+    pools: [...pools.values()],
+    adopted,
+    ended: count('ended'),
+    unknown: unknown.map(({ ref }) => ref),
+    lost: lostOf(stored, known),
+  };
 }
 
 function lostOf(stored: Stored, known: readonly KnownPool[]): LostLease[] {
   const names = new Set(known.map(({ state }) => state.name));
-  const homeless = stored.leases.filter(({ pool }) => !names.has(pool)).map(({ pool, lease }) => ({ pool, ...(JSON.parse(lease) as Lease) }));
+  const homeless = stored.leases
+    .filter(({ pool }) => !names.has(pool))
+    .map(({ pool, lease }) => ({ pool, ...(JSON.parse(lease) as Lease) }));
   const left = known.flatMap(({ state, lost }) => lost.map((lease) => ({ pool: state.name, ...lease })));
   const named = [...homeless, ...left].map(({ pool, id, holder }) => ({ pool, id, holder }));
   return [...named, ...stored.lostLeases.map((pool) => ({ pool, id: null, holder: null }))];

@@ -25,7 +25,10 @@ export type StoredEngine = Omit<EngineState, 'seats'>;
 export function rowsOf(state: PoolState, stored: PoolState | null, bootId: string): Rows {
   if (state === stored) return { pools: [], engines: [], leases: [] };
   const changed = state.engines.filter((engine, at) => {
-    const there = stored?.engines[at]?.replica === engine.replica ? stored.engines[at] : stored?.engines.find(({ replica }) => replica === engine.replica);
+    const there =
+      stored?.engines[at]?.replica === engine.replica
+        ? stored.engines[at]
+        : stored?.engines.find(({ replica }) => replica === engine.replica);
     return there !== engine && (there === undefined || !sameEngineRow(engine, there));
   });
   return {

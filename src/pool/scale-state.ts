@@ -38,7 +38,9 @@ function scaled(turn: Turn, { replicas: count, operationId, stamp }: NonNullable
   const members = membersFor(turn.state, count);
   turn.state = { ...turn.state, replicas: { count, members, override: count === fileCount ? null : stamp } };
   const added = turn.state.wanted.state === 'running' ? replicasOf(turn.state).filter((replica) => !before.includes(replica)) : [];
-  const surplus = turn.state.engines.filter((engine) => !isMember(turn.state, engine.replica) && isLive(engine)).map((engine) => engine.replica);
+  const surplus = turn.state.engines
+    .filter((engine) => !isMember(turn.state, engine.replica) && isLive(engine))
+    .map((engine) => engine.replica);
   for (const replica of surplus) {
     holdPut(turn, replica, null);
     const order = { for: 'unwanted', deadlineMs: drainDeadlineMs(turn), takesQueue: false, atDeadline: 'forced' } as const;
@@ -46,7 +48,9 @@ function scaled(turn: Turn, { replicas: count, operationId, stamp }: NonNullable
   }
   const free = added.filter((replica) => engineAt(turn, replica).held === null);
   const starts = free.map((replica) => ({ replica, after: engineAt(turn, replica).generation }));
-  const operations = turn.state.operations.map((operation) => (operation.id === operationId ? { ...operation, starts, stops: surplus } : operation));
+  const operations = turn.state.operations.map((operation) =>
+    operation.id === operationId ? { ...operation, starts, stops: surplus } : operation,
+  );
   turn.state = { ...turn.state, operations };
 }
 
@@ -56,7 +60,10 @@ function membersFor(state: PoolState, count: number): readonly number[] | null {
   const kept =
     count < present.length
       ? byWorth(state, present).slice(0, count)
-      : [...present, ...Array.from({ length: count }, (_, replica) => replica).filter((replica) => !present.includes(replica))].slice(0, count);
+      : [...present, ...Array.from({ length: count }, (_, replica) => replica).filter((replica) => !present.includes(replica))].slice(
+          0,
+          count,
+        );
   const members = kept.toSorted((one, other) => one - other);
   return members.every((replica, index) => replica === index) ? null : members;
 }

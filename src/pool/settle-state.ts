@@ -17,9 +17,9 @@ import type { ClosingOrder } from './closings-state.ts';
 import { closingsSettled, engineClosed } from './closings-state.ts';
 import { poolDrainSettled } from './drain-state.ts';
 import { killTimeElapsed, stopTold } from './endings-state.ts';
-import { nextLeaseDueMs } from './lease-due-state.ts';
 import { backoffAnnounced, succeeded } from './failures-state.ts';
 import { dueAtMs, gatesAt } from './gates-state.ts';
+import { nextLeaseDueMs } from './lease-due-state.ts';
 import { levelAnnounced } from './restarts-state.ts';
 import { rollingAdvanced } from './rolling-state.ts';
 import { waitingScaleActed } from './scale-state.ts';
@@ -186,7 +186,9 @@ function startsDecided(turn: Turn): void {
       backoffAnnounced(turn, put(turn, { ...engine, phase }));
     }
   }
-  const waiting = turn.state.engines.filter((engine) => engine.phase.is === 'backoff' && isWanted(turn.state, engine) && !isBeingReplaced(turn.state, engine.replica));
+  const waiting = turn.state.engines.filter(
+    (engine) => engine.phase.is === 'backoff' && isWanted(turn.state, engine) && !isBeingReplaced(turn.state, engine.replica),
+  );
   const gates = gatesAt(turn.state, turn.env.nowMs);
   for (const engine of waiting.toSorted((one, other) => dueAtMs(one) - dueAtMs(other) || one.replica - other.replica)) {
     if (engine.phase.is === 'backoff' && gates.of(engine).is === 'free') startBegun(turn, engine, engine.phase.cause);

@@ -8,10 +8,10 @@ import { stopTold } from './endings-state.ts';
 import { backoffAnnounced, startEnded } from './failures-state.ts';
 import { breakerGate } from './gates-state.ts';
 import { stepped } from './operation-state.ts';
+import { freeSide } from './others-state.ts';
+import type { PoolState } from './pool-state.ts';
 import { isAutomaticRestart, restartCounted } from './restarts-state.ts';
 import type { Turn } from './turn.ts';
-import type { PoolState } from './pool-state.ts';
-import { freeSide } from './others-state.ts';
 import { emit, engineAt, generationIn, put, putRun, refOf, specOf } from './turn.ts';
 
 export interface About {
@@ -111,7 +111,11 @@ export function preflown(turn: Turn, about: About, found: Preflown): void {
   const queued = put(turn, {
     ...engine,
     port: found.port,
-    phase: { is: 'starting', step: 'queued', run: { ...phase.run, port: found.port, device: found.device, executable: found.executable ?? null } },
+    phase: {
+      is: 'starting',
+      step: 'queued',
+      run: { ...phase.run, port: found.port, device: found.device, executable: found.executable ?? null },
+    },
   });
   turn.effects.push({ do: 'requestSpawn', ref: refOf(turn, queued), device: found.device });
 }

@@ -53,7 +53,8 @@ function taken(turn: Turn, given: Given, { replica, deadlineMs, as, extend, atDe
     if (role === 'serving') engineClosed(turn, engine, order, extend);
   }
   // Old engines that a reload has replaced have the shorter deadline too.
-  for (const other of turn.state.others) if (other.closing !== null) engineClosed(turn, other, { ...other.closing, deadlineMs: order.deadlineMs });
+  for (const other of turn.state.others)
+    if (other.closing !== null) engineClosed(turn, other, { ...other.closing, deadlineMs: order.deadlineMs });
 }
 
 /** No new leases; engines and leases stay. */

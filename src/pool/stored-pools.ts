@@ -24,7 +24,9 @@ export function storedPools(stored: Stored): KnownPool[] {
     const leases = stored.leases.filter((row) => row.pool === pool);
     const specs = Object.fromEntries(Object.entries(rest.specs).map(([id, spec]) => [id, completedSpec(spec)]));
     const whole = { ...newPool({ spec: specs[rest.specId] as PoolSpec, specId: rest.specId, nowMs: 0 }), ...rest, specs };
-    const engines = stored.engines.filter((row) => row.pool === pool).map((row) => completed(JSON.parse(row.state) as StoredEngine, leases));
+    const engines = stored.engines
+      .filter((row) => row.pool === pool)
+      .map((row) => completed(JSON.parse(row.state) as StoredEngine, leases));
     const others = (whole.others as readonly StoredEngine[]).map((row) => completed(row, leases));
     const known = [...engines, ...others];
     const lost = leases.filter((row) => !known.some((engine) => isOf(row, engine))).map(({ lease }) => JSON.parse(lease) as Lease);
@@ -45,6 +47,9 @@ function sampled(phase: Phase): Phase {
   return 'run' in phase ? { ...phase, run: { ...phase.run, samples: { ...NO_SAMPLES, ...phase.run.samples } } } : phase;
 }
 
-function isOf(row: { readonly replica: number; readonly generation: number }, engine: { readonly replica: number; readonly generation: number }): boolean {
+function isOf(
+  row: { readonly replica: number; readonly generation: number },
+  engine: { readonly replica: number; readonly generation: number },
+): boolean {
   return row.replica === engine.replica && row.generation === engine.generation;
 }

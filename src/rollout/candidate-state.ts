@@ -27,7 +27,8 @@ export function candidateBegun(turn: Turn, unit: Unit): EngineState {
 export function tookOver(turn: Turn, unit: Unit): void {
   const { rollout } = turn.state;
   const candidate = generationIn(turn.state, { replica: unit.replica, generation: unit.candidate ?? 0 });
-  if (rollout === null || candidate === undefined) throw new Error(`cannot hand over ${turn.state.name}/${unit.replica}: there is no candidate`);
+  if (rollout === null || candidate === undefined)
+    throw new Error(`cannot hand over ${turn.state.name}/${unit.replica}: there is no candidate`);
   const old = engineAt(turn, unit.replica);
   canaryLeft(turn, old);
   parted(turn, candidate);
@@ -77,6 +78,12 @@ export function tookBack(turn: Turn, unit: Unit): boolean {
 }
 
 /** What makes a generation, apart from what belongs to its replica. */
-function placed({ side, generation, phase, seats, port }: EngineState): Pick<EngineState, 'side' | 'generation' | 'phase' | 'seats' | 'port'> {
+function placed({
+  side,
+  generation,
+  phase,
+  seats,
+  port,
+}: EngineState): Pick<EngineState, 'side' | 'generation' | 'phase' | 'seats' | 'port'> {
   return { side, generation, phase, seats, port };
 }

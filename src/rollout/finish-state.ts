@@ -31,7 +31,16 @@ export function rolloutFinished(turn: Turn): void {
   const operation = turn.state.operations.find(({ id }) => id === rollout.operationId);
   const { failure, kind } = rollout;
   const done = kind === 'reload' ? 'reloaded' : 'restarted';
-  const outcome = failure === null ? (operation?.forced ? 'forced' : done) : failure.cancelled ? 'cancelled' : kind === 'reload' ? 'rolled_back' : 'failed';
+  const outcome =
+    failure === null
+      ? operation?.forced
+        ? 'forced'
+        : done
+      : failure.cancelled
+        ? 'cancelled'
+        : kind === 'reload'
+          ? 'rolled_back'
+          : 'failed';
   turn.state = { ...turn.state, rollout: null, lastError: failure === null || failure.cancelled ? turn.state.lastError : failure.message };
   emit(turn, 'reload.finished', {
     operation: rollout.operationId,
@@ -46,5 +55,6 @@ export function rolloutFinished(turn: Turn): void {
   if (operation === undefined) return;
   if (failure === null) ended(turn, operation, { is: 'succeeded', outcome });
   else if (failure.cancelled) ended(turn, operation, { is: 'cancelled', outcome, message: failure.message });
-  else ended(turn, operation, { is: 'failed', outcome, code: failure.code, message: `cannot ${kind} ${turn.state.name}: ${failure.message}` });
+  else
+    ended(turn, operation, { is: 'failed', outcome, code: failure.code, message: `cannot ${kind} ${turn.state.name}: ${failure.message}` });
 }

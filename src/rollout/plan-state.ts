@@ -5,7 +5,7 @@ import type { Executable } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
 import type { ReloadCommand } from '../pool/host.ts';
-import type { PoolState, SetValue, Sets } from '../pool/pool-state.ts';
+import type { PoolState, Sets, SetValue } from '../pool/pool-state.ts';
 import { currentSpec } from '../pool/turn.ts';
 import { wantedReplicas } from '../pool/wanted-state.ts';
 import type { RolloutShape, RolloutStrategy } from './rollout.ts';
@@ -22,7 +22,8 @@ export function shapeOf(state: PoolState, asked: ReloadStrategy | null): Rollout
   const { maxSurge, maxUnavailable } = spec.reload;
   const surge = Math.min(maxSurge, room);
   const why = spec.engine.devices === null ? 'its ports are fixed' : 'its devices are taken';
-  const notes = surge < maxSurge ? [`maxSurge is ${surge} instead of ${maxSurge}: ${why}, so the old engine goes before the new one comes`] : [];
+  const notes =
+    surge < maxSurge ? [`maxSurge is ${surge} instead of ${maxSurge}: ${why}, so the old engine goes before the new one comes`] : [];
   return { strategy, maxSurge: surge, maxUnavailable: surge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable, notes };
 }
 
@@ -38,13 +39,19 @@ export function reloadRefusal(state: PoolState, command: ReloadCommand): PooldEr
   const cannot = (code: 'invalid_request' | 'invalid_config' | 'forbidden', why: string): PooldError =>
     new PooldError(code, `cannot reload ${state.name}: ${why}`, { pool: state.name });
   if (command.strategy === 'blue-green' && surgeRoom(spec, state.replicas.count) < wantedReplicas(state).length) {
-    return cannot('invalid_config', 'blue-green needs room for all new engines beside the old ones, and its ports or devices are fixed; use rolling');
+    return cannot(
+      'invalid_config',
+      'blue-green needs room for all new engines beside the old ones, and its ports or devices are fixed; use rolling',
+    );
   }
   if (command.version?.includes('\0')) return cannot('invalid_request', 'the version holds a NUL');
   for (const [name, value] of Object.entries(command.vars)) {
     if (!Object.hasOwn(spec.engine.vars, name)) {
       const known = Object.keys(spec.engine.vars);
-      return cannot('invalid_request', `there is no variable ${JSON.stringify(name)}; ${known.length === 0 ? 'engine.vars has none' : `there are ${known.join(', ')}`}`);
+      return cannot(
+        'invalid_request',
+        `there is no variable ${JSON.stringify(name)}; ${known.length === 0 ? 'engine.vars has none' : `there are ${known.join(', ')}`}`,
+      );
     }
     if (value.includes('\0')) return cannot('invalid_request', `the value of ${name} holds a NUL`);
     const pattern = Object.hasOwn(spec.engine.settable, name) ? spec.engine.settable[name] : undefined;
@@ -57,7 +64,11 @@ export function reloadRefusal(state: PoolState, command: ReloadCommand): PooldEr
 }
 
 /** The spec that the command makes of the present one, and what it puts in the place of the file's. */
-export function reloadedSpec(state: PoolState, command: ReloadCommand, stamp: Omit<SetValue, 'value' | 'fileValue'>): { readonly spec: PoolSpec; readonly sets: Sets } {
+export function reloadedSpec(
+  state: PoolState,
+  command: ReloadCommand,
+  stamp: Omit<SetValue, 'value' | 'fileValue'>,
+): { readonly spec: PoolSpec; readonly sets: Sets } {
   const before = currentSpec(state);
   const set = (value: string | null, there: SetValue | null, present: string | null): SetValue => ({
     ...stamp,
@@ -65,7 +76,9 @@ export function reloadedSpec(state: PoolState, command: ReloadCommand, stamp: Om
     fileValue: there === null ? present : there.fileValue,
   });
   const { version } = command;
-  const vars = Object.entries(command.vars).map(([name, value]) => [name, set(value, state.sets.vars[name] ?? null, before.engine.vars[name] ?? null)] as const);
+  const vars = Object.entries(command.vars).map(
+    ([name, value]) => [name, set(value, state.sets.vars[name] ?? null, before.engine.vars[name] ?? null)] as const,
+  );
   const sets: Sets = {
     version: version === null ? state.sets.version : set(version, state.sets.version, before.engine.version),
     vars: { ...state.sets.vars, ...Object.fromEntries(vars) },
@@ -118,5 +131,7 @@ export function changesOf(before: PoolSpec, after: PoolSpec): string[] {
     return was === is ? [] : [`engine.vars.${name}: ${JSON.stringify(was ?? null)} -> ${JSON.stringify(is)}`];
   });
   const { version } = after.engine;
-  return before.engine.version === version ? lines : [`engine.version: ${JSON.stringify(before.engine.version)} -> ${JSON.stringify(version)}`, ...lines];
+  return before.engine.version === version
+    ? lines
+    : [`engine.version: ${JSON.stringify(before.engine.version)} -> ${JSON.stringify(version)}`, ...lines];
 }

@@ -33,7 +33,8 @@ function inTurn(turn: Turn, operation: ActiveOperation, waiting: WaitingReload):
   if (turn.state.drain === null && turn.state.rollout === null) return reloadBegun(turn, operation, waiting);
   const before = turn.state.operations.find(({ id }) => id === turn.state.waitingReload?.operationId);
   turn.state = { ...turn.state, waitingReload: waiting };
-  if (before !== undefined) ended(turn, before, { is: 'cancelled', outcome: 'superseded', message: `a newer ${operation.kind} took its place` });
+  if (before !== undefined)
+    ended(turn, before, { is: 'cancelled', outcome: 'superseded', message: `a newer ${operation.kind} took its place` });
 }
 
 /** What it waited for is over. */
@@ -54,7 +55,14 @@ function reloadBegun(turn: Turn, operation: ActiveOperation, { command, to }: Wa
     return ended(turn, operation, { is: 'succeeded', outcome: 'recorded' });
   }
   const drainMs = command.deadlineMs ?? currentSpec(turn.state).drain.deadlineMs;
-  rolloutBegun(turn, { operation, to, drainMs, cutLeases: command.cutLeases, asked: command.strategy, replicas: wantedReplicas(turn.state) });
+  rolloutBegun(turn, {
+    operation,
+    to,
+    drainMs,
+    cutLeases: command.cutLeases,
+    asked: command.strategy,
+    replicas: wantedReplicas(turn.state),
+  });
 }
 
 /** Nothing runs: the next start uses it. */

@@ -143,7 +143,12 @@ function unitsBegun(turn: Turn): void {
 function unitBegun(turn: Turn, rollout: Rollout, unit: Unit): void {
   const todo = rollout.todo.slice(1);
   turn.state = { ...turn.state, rollout: { ...rollout, todo, units: [...rollout.units, unit] } };
-  emit(turn, 'reload.step', { operation: rollout.operationId, replica: unit.replica, step: unit.inPlace ? 'draining' : 'trying', direction: rollout.step });
+  emit(turn, 'reload.step', {
+    operation: rollout.operationId,
+    replica: unit.replica,
+    step: unit.inPlace ? 'draining' : 'trying',
+    direction: rollout.step,
+  });
   if (!unit.inPlace) return tryBegun(turn, unit);
   // Whatever becomes of the way back: from here on the replica's spec is the old one.
   const engine = put(turn, rollout.step === 'back' ? { ...engineAt(turn, unit.replica), specId: null } : engineAt(turn, unit.replica));
@@ -168,7 +173,10 @@ function turnedBack(turn: Turn, rollout: Rollout): void {
   emit(turn, 'reload.rolled_back', { operation: rollout.operationId, reason: failure?.code ?? null, message: failure?.message ?? null });
   for (const replica of replicasOfRollout(rollout)) stepped(turn, replica, `going back: ${failure?.message ?? 'called off'}`);
   const changes = rollout.fromSpecId !== rollout.toSpecId;
-  turn.state = { ...turn.state, rollout: { ...rollout, step: 'back', todo: changes ? rollout.done.toReversed() : [], done: [], units: [] } };
+  turn.state = {
+    ...turn.state,
+    rollout: { ...rollout, step: 'back', todo: changes ? rollout.done.toReversed() : [], done: [], units: [] },
+  };
   const units = rollout.units.flatMap((unit) => unitTurnedBack(turn, unit));
   const back = turn.state.rollout ?? rollout;
   turn.state = { ...turn.state, rollout: { ...back, units } };
@@ -200,7 +208,10 @@ function unitTurnedBack(turn: Turn, unit: Unit): Unit[] {
 function unitPut(turn: Turn, unit: Unit): void {
   const { rollout } = turn.state;
   if (rollout === null) return;
-  turn.state = { ...turn.state, rollout: { ...rollout, units: rollout.units.map((other) => (other.replica === unit.replica ? unit : other)) } };
+  turn.state = {
+    ...turn.state,
+    rollout: { ...rollout, units: rollout.units.map((other) => (other.replica === unit.replica ? unit : other)) },
+  };
 }
 
 function unitDropped(turn: Turn, unit: Unit): void {

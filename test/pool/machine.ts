@@ -168,7 +168,8 @@ export class Machine {
 
   #spawned(ref: EngineRef): void {
     const { replica, generation } = ref;
-    if (this.#live(replica) !== undefined && !this.#daemon.mayStandBeside(ref)) throw new Error(`cannot spawn chat/${replica}: its generation before still lives`);
+    if (this.#live(replica) !== undefined && !this.#daemon.mayStandBeside(ref))
+      throw new Error(`cannot spawn chat/${replica}: its generation before still lives`);
     this.spawns.push({ atS: this.#daemon.nowMs / 1_000, replica, generation, cause: this.#daemon.causeOf(replica) });
     const behaviour = this.#chosen.get(`${replica}.${generation}`) ?? serves;
     if (behaviour.spawn !== undefined) {

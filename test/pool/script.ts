@@ -250,7 +250,10 @@ export class Script implements Daemon {
 
   mayStandBeside({ replica }: About): boolean {
     const { rollout, others } = this.state;
-    return others.some((other) => other.replica === replica) && (rollout === null || !rollout.units.some((unit) => unit.replica === replica && unit.inPlace));
+    return (
+      others.some((other) => other.replica === replica) &&
+      (rollout === null || !rollout.units.some((unit) => unit.replica === replica && unit.inPlace))
+    );
   }
 
   causeOf(replica: number): string {

@@ -19,7 +19,8 @@ export function booted(given: Booting): void {
   const { ground, machine, daemon } = given;
   for (const [pool, stored] of ground.disk) daemon.states.set(pool, machine.restored(JSON.stringify(stored), daemon.epoch));
   for (const [pool, { spec, specId }] of ground.file) {
-    if (!ground.disk.has(pool) && spec !== null) daemon.states.set(pool, restored(newPool({ spec, specId, nowMs: ground.nowMs }), daemon.epoch));
+    if (!ground.disk.has(pool) && spec !== null)
+      daemon.states.set(pool, restored(newPool({ spec, specId, nowMs: ground.nowMs }), daemon.epoch));
   }
   placesTaken(given);
   for (const [pool, state] of daemon.states) {

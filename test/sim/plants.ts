@@ -147,13 +147,21 @@ export const PLANTS: readonly Plant[] = [
   ),
   planted('KILL comes after half of stop.timeout', { next: killsEarly }, 'kill'),
   planted('a restart does not wait for the whole tree', { next: forgetsTree }, 'stoppedMeansGone', 'treeGoneFirst'),
-  planted('the restart log is lost with the daemon', { restored: (text, epoch) => ({ ...restored(text, epoch), restarts: [] }) }, 'limiter'),
+  planted(
+    'the restart log is lost with the daemon',
+    { restored: (text, epoch) => ({ ...restored(text, epoch), restarts: [] }) },
+    'limiter',
+  ),
   planted(
     'rows are lost with the daemon',
     { restored: (text, epoch) => engines(restored(text, epoch), (engine) => ({ ...engine, backoffRow: 0 })) },
     'backoff',
   ),
-  planted('the crash count is lost with the daemon', { restored: (text, epoch) => ({ ...restored(text, epoch), crashCount: 0 }) }, 'counters'),
+  planted(
+    'the crash count is lost with the daemon',
+    { restored: (text, epoch) => ({ ...restored(text, epoch), crashCount: 0 }) },
+    'counters',
+  ),
   planted(
     'effects run before the store',
     { storesFirst: false },

@@ -23,7 +23,9 @@ export async function cutting(session: Session, acts: readonly Act[], options: A
 async function heldBy({ leases }: Session, acts: readonly Act[]): Promise<readonly LeaseStatus[]> {
   const lists = acts.map(async ({ pool, command }) => {
     const replica = 'replica' in command ? command.replica : null;
-    return (await leases.list({ pool, holder: null, olderMs: null })).filter(({ engine }) => replica === null || engine.id === `${pool}/${replica}`);
+    return (await leases.list({ pool, holder: null, olderMs: null })).filter(
+      ({ engine }) => replica === null || engine.id === `${pool}/${replica}`,
+    );
   });
   return (await Promise.all(lists)).flat();
 }

@@ -70,8 +70,7 @@ async function promoted(
       leave = false;
       const lease = outcomeOf(now);
       if (lease !== null) return lease;
-      if (wish.waitMs === null || endMs - clock.nowMs() <= 0)
-        throw tooLate(pool, now.error?.message ?? 'the pool lets nobody wait longer');
+      if (wish.waitMs === null || endMs - clock.nowMs() <= 0) throw tooLate(pool, now.error?.message ?? 'the pool lets nobody wait longer');
       out.note(`poolctl: ${pool} lets nobody wait longer than ${span(now.waitedMs)}: asking again, from the end of the queue`);
       return null;
     }
