@@ -1,7 +1,6 @@
 /** Carries effects out: each to the room or the host, each answer back into the pool's mailbox with the generation it is about. No policy. */
 import { livePhase } from '../engine/engine-state.ts';
 import type { EngineRef } from '../engine/identity.ts';
-import type { Store } from '../store/store.ts';
 import type { Effect } from './effects.ts';
 import type { HistoryEntry } from './host.ts';
 import type { PoolEvent } from './pool-events.ts';
@@ -13,9 +12,9 @@ import { currentSpec, specOf } from './turn.ts';
 export interface RunnerParts {
   readonly room: Room;
   readonly gate: StartGate;
-  readonly store: Store;
   readonly state: () => PoolState;
   readonly post: (event: PoolEvent) => void;
+  readonly record: (entry: HistoryEntry) => void;
   readonly fault: (error: unknown) => void;
 }
 
@@ -128,10 +127,8 @@ export class EffectRunner {
   }
 
   #onExit(entry: HistoryEntry): void {
-    const { room, store, state } = this.#parts;
-    this.#answer(room.onExit(currentSpec(state()), entry), (onExit) => {
-      store.commit({ pools: [], engines: [], operations: [], exits: [{ ...entry, onExit }] });
-    });
+    const { room, state, record } = this.#parts;
+    this.#answer(room.onExit(currentSpec(state()), entry), (onExit) => record({ ...entry, onExit }));
   }
 
   #answer<T>(promise: Promise<T>, told: (answer: T) => void): void {

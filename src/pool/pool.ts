@@ -17,7 +17,8 @@ import { next } from './pool-next-state.ts';
 import type { PoolState } from './pool-state.ts';
 import type { Room } from './room.ts';
 import type { StartGate } from './start-gate.ts';
-import type { Operation } from './status.ts';
+import type { Records } from './unstored.ts';
+import { Unstored } from './unstored.ts';
 
 export interface PoolParts {
   readonly clock: Clock;
@@ -36,12 +37,18 @@ export interface StoredPool {
   readonly state: Omit<PoolState, 'engines'>;
 }
 
+/** With a full disk: a pool to which nothing happens would otherwise never find out that there is room. */
+const STORE_AGAIN_MS = 5_000;
+
 export class Pool {
+  readonly unstored = new Unstored();
   readonly #parts: PoolParts;
   readonly #runner: EffectRunner;
   readonly #mail: PoolEvent[] = [];
   #state: PoolState;
   #stored: PoolState | null;
+  /** Something has happened that no commit has taken yet. */
+  #owes = false;
   #busy = false;
   #timer: Timer | null = null;
   #closed = false;
@@ -51,7 +58,12 @@ export class Pool {
     this.#parts = parts;
     this.#state = state;
     this.#stored = stored;
-    this.#runner = new EffectRunner({ ...parts, state: () => this.#state, post: (event) => this.post(event) });
+    this.#runner = new EffectRunner({
+      ...parts,
+      state: () => this.#state,
+      post: (event) => this.post(event),
+      record: (entry) => this.#record(entry),
+    });
   }
 
   get state(): PoolState {
@@ -115,20 +127,46 @@ export class Pool {
 
   /** On a full disk a command is refused; anything else has happened, and is stored with the next commit that goes through. */
   #store(effects: readonly Effect[], event: PoolEvent): 'stored' | 'unstored' | 'refused' {
-    const operations: Operation[] = effects.flatMap((effect) => (effect.do === 'operation' ? [effect.operation] : []));
-    const exits: HistoryEntry[] = effects.flatMap((effect) => (effect.do === 'record' ? [effect.entry] : []));
+    const records: Records = {
+      operations: effects.flatMap((effect) => (effect.do === 'operation' ? [effect.operation] : [])),
+      exits: effects.flatMap((effect) => (effect.do === 'record' ? [effect.entry] : [])),
+    };
+    if (this.#committed(records)) return 'stored';
+    if (event.type === 'command') return 'refused';
+    this.#keep(records);
+    return 'unstored';
+  }
+
+  /** False on a full disk: then nothing of it is stored. Whatever was left over from before goes with it. */
+  #committed(records: Records): boolean {
     const rows = rowsOf(this.#state, this.#stored, this.#parts.bootId);
-    if (rows.pools.length + rows.engines.length + operations.length + exits.length === 0) return 'stored';
+    const batch = { ...rows, ...this.unstored.before(records) };
+    if (batch.pools.length + batch.engines.length + batch.operations.length + batch.exits.length === 0) return true;
     try {
       failpoint('commit:before');
-      this.#parts.store.commit({ ...rows, operations, exits });
+      this.#parts.store.commit(batch);
       failpoint('commit:after');
-      this.#stored = this.#state;
-      return 'stored';
     } catch (error) {
       if (!(error instanceof PooldError) || error.code !== 'storage_full') throw error;
-      return event.type === 'command' ? 'refused' : 'unstored';
+      return false;
     }
+    this.#stored = this.#state;
+    this.#owes = false;
+    this.unstored.clear();
+    return true;
+  }
+
+  #keep(records: Records): void {
+    this.#owes = true;
+    this.unstored.keep(records);
+  }
+
+  /** A later word on a generation whose end is recorded. */
+  #record(entry: HistoryEntry): void {
+    const records = { operations: [], exits: [entry] };
+    if (this.#committed(records)) return;
+    this.#keep(records);
+    this.#arm();
   }
 
   #arm(): void {
@@ -136,7 +174,7 @@ export class Pool {
     if (this.#closed) return;
     const { clock } = this.#parts;
     const nowMs = clock.nowMs();
-    const due = dueMs(this.#state, nowMs);
+    const due = Math.min(dueMs(this.#state, nowMs), this.#owes ? nowMs + STORE_AGAIN_MS : Number.POSITIVE_INFINITY);
     this.#timer = clock.after(due - nowMs, () => {
       try {
         this.post({ type: 'tick' });
