@@ -1,8 +1,9 @@
 /** Stops a whole engine for the moment in which its log is moved on a file system that cannot cut off the head of a file. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { pause } from '../clock.ts';
+import { populated } from './cgroup.ts';
 import type { Identity } from './identity.ts';
 import { statOf } from './proc.ts';
 import type { Tree } from './tree.ts';
@@ -20,10 +21,10 @@ export async function freezeTree(parts: Parts, identity: Identity): Promise<() =
   const { clock, tree } = parts;
   const { cgroup } = identity;
   if (cgroup === null || !tree.owns(identity)) return stopMembers(parts, identity);
-  const thaw = async (): Promise<void> => thawLeaf(cgroup);
-  writeFileSync(join(cgroup, 'cgroup.freeze'), '1');
+  const thaw = async (): Promise<void> => setFrozen(cgroup, false);
+  setFrozen(cgroup, true);
   for (let look = 0; look < LOOKS_MAX; look += 1) {
-    if (/^frozen 1$/m.test(readFileSync(join(cgroup, 'cgroup.events'), 'utf8'))) return thaw;
+    if (isFrozenOrEmpty(cgroup)) return thaw;
     await pause(clock, LOOK_MS);
   }
   await thaw();
@@ -33,7 +34,7 @@ export async function freezeTree(parts: Parts, identity: Identity): Promise<() =
 /** Lets a tree go on that a daemon had frozen when it was killed. */
 export async function thawTree(tree: Tree, identity: Identity): Promise<void> {
   const { cgroup } = identity;
-  if (cgroup !== null && tree.owns(identity)) thawLeaf(cgroup);
+  if (cgroup !== null && tree.owns(identity)) setFrozen(cgroup, false);
   else for (const pid of await tree.members(identity)) sendOrSkip(pid, 'SIGCONT');
 }
 
@@ -87,13 +88,14 @@ function afterName(stat: string): string {
   return stat.slice(stat.lastIndexOf(')') + 2);
 }
 
+/** Of an engine that has ended meanwhile nothing writes any more, and nothing is frozen. */
+function isFrozenOrEmpty(cgroup: string): boolean {
+  return !populated(cgroup) || /^frozen 1$/m.test(readFileSync(join(cgroup, 'cgroup.events'), 'utf8'));
+}
+
 /** A leaf that is gone had nobody left in it. */
-function thawLeaf(cgroup: string): void {
-  try {
-    writeFileSync(join(cgroup, 'cgroup.freeze'), '0');
-  } catch (cause) {
-    if (!['ENOENT', 'ENODEV'].includes((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
-  }
+function setFrozen(cgroup: string, frozen: boolean): void {
+  if (existsSync(cgroup)) writeFileSync(join(cgroup, 'cgroup.freeze'), frozen ? '1' : '0');
 }
 
 /** False when it has ended, or is another user's: it writes no more, or nothing can be done about it. */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { EngineLogs } from '../../src/engine/engine-logs.ts';
+import { freezeTree } from '../../src/engine/freeze.ts';
 import type { Identity } from '../../src/engine/identity.ts';
 import type { EngineLog } from '../../src/engine/logs/log-file.ts';
 import { readLog } from '../../src/engine/logs/read-log.ts';
@@ -93,5 +94,17 @@ describe.each(CONTAINMENTS)('rotation on tmpfs under $name', ({ env }) => {
       expect(own.findIndex((line, at) => line !== `${word} ${at + 1}`)).toBe(-1);
       expect(own.length).toBeGreaterThan(ROTATIONS);
     }
+  });
+
+  it('does not wait for an engine that ends meanwhile, nor for one that is put away', async () => {
+    const { rig, identity } = await logged(new Rig({ env }), ['/bin/sleep', '1000']);
+    const freezing = freezeTree({ clock: systemClock, tree: rig.room.tree }, identity);
+    // Which lets it go on, so that it can die.
+    await rig.room.tree.kill(identity);
+    const thaw = await freezing;
+    await rig.room.tree.gone(identity);
+    rig.room.release(rig.ref(), identity);
+    await thaw();
+    await (await freezeTree({ clock: systemClock, tree: rig.room.tree }, identity))();
   });
 });
