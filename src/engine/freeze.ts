@@ -9,7 +9,8 @@ import { statOf } from './proc.ts';
 import type { Tree } from './tree.ts';
 
 const LOOK_MS = 2;
-const LOOKS_MAX = 250;
+/** A process stands still when it next has a core: on a machine with six times the work that it can do, half a second was not enough. */
+const STILL_WITHIN_MS = 2_000;
 
 interface Parts {
   readonly clock: Clock;
@@ -22,8 +23,9 @@ export async function freezeTree(parts: Parts, identity: Identity): Promise<() =
   const { cgroup } = identity;
   if (cgroup === null || !tree.owns(identity)) return stopMembers(parts, identity);
   const thaw = async (): Promise<void> => setFrozen(cgroup, false);
+  const lastMs = clock.nowMs() + STILL_WITHIN_MS;
   setFrozen(cgroup, true);
-  for (let look = 0; look < LOOKS_MAX; look += 1) {
+  while (clock.nowMs() < lastMs) {
     if (isFrozenOrEmpty(cgroup)) return thaw;
     await pause(clock, LOOK_MS);
   }
@@ -51,7 +53,8 @@ async function stopMembers({ clock, tree }: Parts, identity: Identity): Promise<
     still.delete(pid);
   };
   const thaw = async (): Promise<void> => told.forEach(goOn);
-  for (let look = 0; look < LOOKS_MAX; look += 1) {
+  const lastMs = clock.nowMs() + STILL_WITHIN_MS;
+  while (clock.nowMs() < lastMs) {
     const fresh = (await tree.members(identity)).filter((pid) => !still.has(pid));
     if (fresh.length === 0) return thaw;
     for (const pid of fresh) {

@@ -77,24 +77,28 @@ function isTooLong(log: EngineLog): boolean {
 }
 
 describe.each(CONTAINMENTS)('rotation on tmpfs under $name', ({ env }) => {
-  it.each(Object.entries(WRITERS))('loses and doubles no line of %s at full speed', async (_name, { script, words }) => {
-    const { rig, log, identity } = await logged(new Rig({ env }), ['/bin/sh', '-c', script]);
-    while (log.olderFiles < ROTATIONS) {
+  it.each(Object.entries(WRITERS))(
+    'loses and doubles no line of %s at full speed',
+    { timeout: 60_000 },
+    async (_name, { script, words }) => {
+      const { rig, log, identity } = await logged(new Rig({ env }), ['/bin/sh', '-c', script]);
+      while (log.olderFiles < ROTATIONS) {
+        await until(() => isTooLong(log), 'the engine to write on');
+        await log.rotate();
+      }
       await until(() => isTooLong(log), 'the engine to write on');
-      await log.rotate();
-    }
-    await until(() => isTooLong(log), 'the engine to write on');
-    await rig.room.tree.kill(identity);
-    await rig.room.tree.gone(identity);
-    log.look();
-    const lines = await linesOf(log);
-    for (const word of words) {
-      // The last one may have been cut by the kill.
-      const own = lines.filter((line) => line.startsWith(`${word} `)).slice(0, -1);
-      expect(own.findIndex((line, at) => line !== `${word} ${at + 1}`)).toBe(-1);
-      expect(own.length).toBeGreaterThan(ROTATIONS);
-    }
-  });
+      await rig.room.tree.kill(identity);
+      await rig.room.tree.gone(identity);
+      log.look();
+      const lines = await linesOf(log);
+      for (const word of words) {
+        // The last one may have been cut by the kill.
+        const own = lines.filter((line) => line.startsWith(`${word} `)).slice(0, -1);
+        expect(own.findIndex((line, at) => line !== `${word} ${at + 1}`)).toBe(-1);
+        expect(own.length).toBeGreaterThan(ROTATIONS);
+      }
+    },
+  );
 
   it('does not wait for an engine that ends meanwhile, nor for one that is put away', async () => {
     const { rig, identity } = await logged(new Rig({ env }), ['/bin/sleep', '1000']);
