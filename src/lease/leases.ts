@@ -25,12 +25,12 @@ import type {
 } from './lease.ts';
 import { heldIn, LeaseDesk } from './lease-desk.ts';
 import type { Acquire, Held, LeaseAnswer, Patience } from './lease-events.ts';
+import { leaseEnded, notFound, refusalOf, stale, ticketNotFound, ticketOver, ttlChecked } from './lease-faults.ts';
 import { LeaseKeys } from './lease-keys.ts';
 import type { Seen } from './lease-view.ts';
 import { estimatedOf, grantedOf, leaseStatusOf, queuedOf, renewedOf, waiterOf } from './lease-view.ts';
 import type { PastLease, PastTicket } from './past-leases.ts';
 
-const TTL_MIN_MS = 100;
 /** How often somebody who waits hears of a new position at most. */
 const POSITION_MS = 250;
 
@@ -352,50 +352,4 @@ export class Leases implements LeaseHost {
 function patienceOf({ waitMs }: AcquireRequest): Patience {
   if (waitMs === null) return 'ticket';
   return waitMs === 0 ? 'refuse' : { waitMs };
-}
-
-function ttlChecked(pool: Pool, ttlMs: number): void {
-  const { ttlMaxMs } = currentSpec(pool.state).leases;
-  if (ttlMs >= TTL_MIN_MS && ttlMs <= ttlMaxMs) return;
-  throw new PooldError(
-    'invalid_request',
-    `cannot lease an engine of ${pool.state.name} with a TTL of ${ttlMs} ms: from ${TTL_MIN_MS} to ${ttlMaxMs} ms, its leases.ttlMax`,
-    {
-      pool: pool.state.name,
-    },
-  );
-}
-
-function refusalOf(answer: LeaseAnswer, what: string): PooldError {
-  if (answer.is === 'refused') return refusal(answer.refused);
-  return new PooldError('internal', `${what}: unexpected answer ${answer.is}`);
-}
-
-function refusal({ code, message, facts }: Refused): PooldError {
-  return new PooldError(code, message, facts);
-}
-
-function notFound(id: string): PooldError {
-  return new PooldError('lease_not_found', `cannot find the lease ${id}: it does not exist, or ended too long ago`);
-}
-
-function stale(id: string): PooldError {
-  return new PooldError('stale_token', `cannot accept this token for ${id}: it is not the one the lease was granted with`);
-}
-
-function leaseEnded({ held, how, message, pool }: PastLease): PooldError {
-  return new PooldError('lease_ended', `cannot use the lease ${held.lease.id}: it has ended (${how}): ${message}`, { pool, reason: how });
-}
-
-function ticketNotFound(id: string): PooldError {
-  return new PooldError(
-    'ticket_not_found',
-    `cannot find the ticket ${id.slice(0, 64)}: tickets do not outlive a restart of the daemon; ask again`,
-  );
-}
-
-/** A wait that ended without a lease. */
-function ticketOver({ refused, state, pool, ticket }: PastTicket): PooldError {
-  if (refused !== null) return refusal(refused);
-  return new PooldError('ticket_not_found', `cannot find the ticket ${ticket.id}: it has ${state} the queue of ${pool}`, { pool });
 }

@@ -157,9 +157,19 @@ const DONE: Readonly<Record<OperationKind, string>> = {
 
 function verdictOf(turn: Turn, operation: ActiveOperation): Verdict {
   if (turn.state.rolling?.operationId === operation.id) return rollingVerdict(turn, operation);
-  // These end themselves: see `finish-state.ts` and `waiting-state.ts`.
+  // These end themselves: see `rollout/finish-state.ts` and `scale-state.ts`.
   if ([turn.state.rollout?.operationId, turn.state.waitingReload?.operationId, turn.state.waitingScale?.operationId].includes(operation.id))
     return { is: 'running' };
+  const stops = stopsVerdict(turn, operation);
+  if (stops !== null) return stops;
+  const starts = startsVerdict(turn, operation);
+  if (starts !== null) return starts;
+  const forced = operation.forced && (operation.kind === 'stop' || operation.kind === 'drain');
+  return { is: 'succeeded', outcome: forced ? 'forced' : DONE[operation.kind] };
+}
+
+/** Null when nothing lives any more of what is to go. */
+function stopsVerdict(turn: Turn, operation: ActiveOperation): Verdict | null {
   for (const replica of operation.stops) {
     const engine = engineIn(turn.state, replica);
     if (engine?.phase.is === 'stuck') return stuckStop(turn, operation, engine);
@@ -169,15 +179,18 @@ function verdictOf(turn: Turn, operation: ActiveOperation): Verdict {
     if (isWanted(turn.state, engine)) return { is: 'cancelled', message: `${idOf(turn, engine)} is wanted again` };
     return { is: 'running' };
   }
+  return null;
+}
+
+/** Null when all that was to come is there. */
+function startsVerdict(turn: Turn, operation: ActiveOperation): Verdict | null {
   let waiting = false;
   for (const target of operation.starts) {
     const verdict = startVerdict(turn, target);
     if (verdict.is === 'running') waiting = true;
     else if (verdict.is !== 'succeeded') return saying(operation, verdict);
   }
-  if (waiting) return { is: 'running' };
-  const forced = operation.forced && (operation.kind === 'stop' || operation.kind === 'drain');
-  return { is: 'succeeded', outcome: forced ? 'forced' : DONE[operation.kind] };
+  return waiting ? { is: 'running' } : null;
 }
 
 /** A failure's sentence begins with what could not be done. */

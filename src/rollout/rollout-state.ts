@@ -28,7 +28,7 @@ import { soakMsOf } from './rollout-due-state.ts';
 
 /** Whether the place of the replica is a reload's now: nothing else is started there. */
 export function isBeingReplaced({ rollout }: PoolState, replica: number): boolean {
-  return rollout !== null && rollout.units.some((unit) => unit.replica === replica && unit.inPlace && unit.step !== 'retiring');
+  return rollout?.units.some((unit) => unit.replica === replica && unit.inPlace && unit.step !== 'retiring') ?? false;
 }
 
 export function rolloutAdvanced(turn: Turn): void {

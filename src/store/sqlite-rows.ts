@@ -70,12 +70,7 @@ export function createRows(db: DatabaseSync, trimmed: (batch: Batch) => void): R
       const body = JSON.stringify(boundedExit(entry));
       sql.putExit.run(entry.pool, replicaOf(entry), entry.generation, entry.startedAt, Date.parse(entry.at), body, sumOf('', body));
     }
-    for (const { pool, replica, generation, slot, lease } of batch.leases) {
-      if (lease === null) sql.dropLease.run(pool, replica, generation, slot);
-      else sql.putLease.run(pool, replica, generation, slot, lease, sumOf(placeOf({ pool, replica, generation, slot }), lease));
-    }
-    for (const { id, endedAtMs, body } of batch.ended) sql.putEnded.run(id, endedAtMs, body, sumOf(id, body));
-    if (batch.ended.length > 0) sql.trimEnded.run(ENDED_LEASES);
+    leasesPut(sql, batch);
     if (batch.exits.length > 0 || batch.operations.length > 0) trimmed(batch);
   };
 
@@ -176,6 +171,15 @@ function prepared(db: DatabaseSync) {
       'INSERT INTO exits (pool, replica, generation, started, at_ms, body, sum) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (pool, replica, generation, started) DO UPDATE SET at_ms = excluded.at_ms, body = excluded.body, sum = excluded.sum',
     ),
   };
+}
+
+function leasesPut(sql: ReturnType<typeof prepared>, { leases, ended }: Pick<Batch, 'leases' | 'ended'>): void {
+  for (const { pool, replica, generation, slot, lease } of leases) {
+    if (lease === null) sql.dropLease.run(pool, replica, generation, slot);
+    else sql.putLease.run(pool, replica, generation, slot, lease, sumOf(placeOf({ pool, replica, generation, slot }), lease));
+  }
+  for (const { id, endedAtMs, body } of ended) sql.putEnded.run(id, endedAtMs, body, sumOf(id, body));
+  if (ended.length > 0) sql.trimEnded.run(ENDED_LEASES);
 }
 
 /** Of history and operations a damaged row is left out when it is read: nothing hangs on it. */

@@ -39,6 +39,7 @@ export interface ProbeWatch {
 }
 
 type Kind = ProbeResult['kind'];
+type Outcome = Omit<ProbeResult, 'kind'>;
 
 /** While an engine starts and nobody listens yet, it is asked again this soon, then half as often each time, down to its period. */
 const FIRST_RETRY_MS = 25;
@@ -52,7 +53,7 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
   let phase: 'starting' | 'serving' | null = null;
   let owned = false;
 
-  const report = (kind: Kind, outcome: Omit<ProbeResult, 'kind'>): void => {
+  const report = (kind: Kind, outcome: Outcome): void => {
     if (!over.signal.aborted) options.report({ ref: options.ref, kind, ok: outcome.ok, message: outcome.message, ...figures(outcome) });
   };
   const begin = (kind: Kind, first: { readonly withinMs: number }, round: () => Promise<number | null>): void => {
@@ -83,6 +84,13 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
       return Math.min(spec.periodMs, retryMs / 2);
     };
   };
+  /** A round that reads figures. */
+  const read =
+    <S extends { readonly periodMs: number }>(kind: Kind, spec: S, ask: (spec: S, context: ProbeContext) => Promise<Outcome>) =>
+    async (): Promise<number> => {
+      report(kind, await ask(spec, context));
+      return spec.periodMs;
+    };
   /** While a startup probe is still asking, the engine is not ready whatever its readiness probe would say. */
   const startedUp = (): void => {
     if (readiness !== null) begin('readiness', { withinMs: readiness.periodMs }, asking('readiness', readiness));
@@ -97,22 +105,12 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
   const serve = (adopted: boolean): void => {
     running.get('startup')?.();
     if (liveness !== null) begin('liveness', { withinMs: liveness.periodMs }, asking('liveness', liveness));
-    if (progress !== null) {
-      begin('progress', { withinMs: progress.periodMs }, async () => {
-        report('progress', await probeProgressBy(progress, context));
-        return progress.periodMs;
-      });
-    }
-    if (inUse === null) return;
+    if (progress !== null) begin('progress', { withinMs: progress.periodMs }, read('progress', progress, probeProgressBy));
     // At once where engines come one by one: a drain waits for what it says.
-    askUsers(adopted ? inUse.periodMs : 0);
+    askUsers(adopted && inUse !== null ? inUse.periodMs : 0);
   };
   const askUsers = (withinMs: number): void => {
-    if (inUse === null) return;
-    begin('inUse', { withinMs }, async () => {
-      report('inUse', await probeInUseBy(inUse, context));
-      return inUse.periodMs;
-    });
+    if (inUse !== null) begin('inUse', { withinMs }, read('inUse', inUse, probeInUseBy));
   };
 
   return {
@@ -149,7 +147,7 @@ async function checked(
   return { ok: false, message: `cannot count the answer on port ${target.port}: another process than this engine's listens there` };
 }
 
-type ReportOne = (kind: Kind, outcome: Omit<ProbeResult, 'kind'>) => void;
+type ReportOne = (kind: Kind, outcome: Outcome) => void;
 
 /** Not asked periodically: the log is followed until the line is there, the phase changes or all is over. */
 function awaitLine(pattern: string, over: AbortSignal, options: ProbeWatchOptions, report: ReportOne): () => void {
