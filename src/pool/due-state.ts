@@ -4,10 +4,11 @@ import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { rolloutDueMs } from '../rollout/rollout-due-state.ts';
-import { ANY, missing, triableAtMs } from './breakers-state.ts';
+import { ANY, triable, triableAtMs } from './breakers-state.ts';
 import type { Gates } from './gates-state.ts';
 import { gatesAt } from './gates-state.ts';
 import { nextLeaseDueMs } from './lease-due-state.ts';
+import { isBeingReplaced } from './others-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { stableAtMs } from './settle-state.ts';
 import { allEngines, currentSpec, specOf } from './turn.ts';
@@ -36,7 +37,8 @@ function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): numbe
     case 'stopping':
       return phase.stuckAtMs ?? phase.killAtMs;
     case 'backoff': {
-      if (state.shuttingDown || !isWanted(state, engine)) return NEVER;
+      // Its place is a reload's: `startsDecided` leaves it alone, and so does time.
+      if (state.shuttingDown || !isWanted(state, engine) || isBeingReplaced(state, engine.replica)) return NEVER;
       const gate = gates.of(engine);
       if (gate.is === 'free') return gates.nowMs;
       return Math.min(ownBreakerDueMs(state, engine), gate.by === 'breaker_open' && gate.which !== 'engine' ? NEVER : gate.untilMs);
@@ -88,6 +90,6 @@ function breakerDueMs(state: PoolState, name: string, breaker: Breaker): number 
     case 'open':
       return breaker.untilMs;
     case 'half_open':
-      return Math.min(NEVER, ...missing(state, name).map(triableAtMs));
+      return Math.min(NEVER, ...triable(state, name).map(triableAtMs));
   }
 }

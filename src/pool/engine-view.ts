@@ -8,6 +8,7 @@ import { reportedUntilMs } from '../lease/reports-state.ts';
 import { isCanary } from './breakers-state.ts';
 import { span } from './end-message.ts';
 import type { Gate, Gates } from './gates-state.ts';
+import { isBeingReplaced } from './others-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { limitOf } from './restarts-state.ts';
 import type { EngineStateName } from './status.ts';
@@ -28,6 +29,8 @@ export function engineStateName(engine: EngineState): EngineStateName {
 
 export function engineReason(state: PoolState, engine: EngineState, gates: Gates): Reason {
   const { phase } = engine;
+  const placeTaken = (phase.is === 'idle' || phase.is === 'backoff') && isWanted(state, engine) && isBeingReplaced(state, engine.replica);
+  if (placeTaken) return { ...replacedReason(state), nextStartMs: null };
   switch (phase.is) {
     case 'idle':
       return { ...idleReason(state, engine), nextStartMs: null };
@@ -46,6 +49,10 @@ export function engineReason(state: PoolState, engine: EngineState, gates: Gates
     default:
       return { ...liveReason(state, engine, gates.nowMs), nextStartMs: null };
   }
+}
+
+function replacedReason({ rollout }: PoolState): Omit<Reason, 'nextStartMs'> {
+  return { reason: 'replaced', message: `the ${rollout?.kind ?? 'reload'} that is under way starts the new one in its place` };
 }
 
 function readyReason(state: PoolState, engine: EngineState, nowMs: number): Omit<Reason, 'nextStartMs'> {

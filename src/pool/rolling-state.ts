@@ -10,8 +10,9 @@ import { isWanted } from './wanted-state.ts';
 
 export function rollingAdvanced(turn: Turn): void {
   for (;;) {
-    const { rolling } = turn.state;
-    if (rolling === null) return;
+    const { rolling, rollout } = turn.state;
+    // A reload has begun first: its engines are not cut under it.
+    if (rolling === null || rollout !== null) return;
     if (rolling.current !== null && startVerdict(turn, { replica: rolling.current.replica, after: rolling.current.old }).is !== 'succeeded')
       return;
     const [replica, ...replicas] = rolling.replicas;
