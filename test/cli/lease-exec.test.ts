@@ -38,7 +38,7 @@ describe('a command under a lease', () => {
     const script = 'echo "$POOLD_ENGINE_URL $POOLD_LEASE_ID $POOLD_LEASE_TOKEN ${POOLD_DEADLINE-unset}. $MARK"; echo no >&2; exit 17';
     const ran = await poolctl('lease', 'exec', 'chat', '--', 'sh', '-c', script);
     expect(ran).toEqual({ code: 17, stdout: `${LEASE.engine.url} ls-1 ${LEASE.token} . ours\n`, stderr: 'no\n' });
-    expect(at.heard('POST', '/v1/pools/chat/leases')[0]?.body).toEqual({ holder: expect.stringMatching(/^.+@notty$/) });
+    expect(at.heard('POST', '/v1/pools/chat/leases')[0]?.body).toEqual({ holder: expect.stringMatching(/^.+@notty$/), bind: 'ttl' });
     expect(at.heard('DELETE', '/v1/leases/ls-1')).toMatchObject([{ headers: { 'poold-lease-token': LEASE.token } }]);
   });
 
