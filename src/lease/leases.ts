@@ -17,7 +17,6 @@ import type {
   LeaseFilter,
   LeaseHost,
   LeaseStatus,
-  Refused,
   Released,
   Renewed,
   TicketStatus,

@@ -13,7 +13,7 @@ import { gatesAt } from './gates-state.ts';
 import type { PoolState, SetValue } from './pool-state.ts';
 import { poolReason } from './reason-view.ts';
 import { poolStateName } from './standing-state.ts';
-import type { BreakerStatus, EngineStatus, Override, PoolStateName, PoolStatus } from './status.ts';
+import type { BreakerStatus, EngineStatus, Override, PoolStatus } from './status.ts';
 import { allEngines, currentSpec, specOf, stamp, stampOf } from './turn.ts';
 import { isMember, isWanted, poolIsWanted, replicasOf, wantedReplicas } from './wanted-state.ts';
 

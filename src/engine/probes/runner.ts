@@ -53,7 +53,7 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
   let phase: 'starting' | 'serving' | null = null;
   let owned = false;
 
-  const report = (kind: Kind, outcome: Outcome): void => {
+  const report: ReportOne = (kind, outcome) => {
     if (!over.signal.aborted) options.report({ ref: options.ref, kind, ok: outcome.ok, message: outcome.message, ...figures(outcome) });
   };
   const begin = (kind: Kind, first: { readonly withinMs: number }, round: () => Promise<number | null>): void => {
@@ -69,7 +69,7 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
   };
   /** A round of an ordinary probe. */
   const asking = (kind: Kind, spec: ProbeSpec | { action: ProbeAction; periodMs: number; timeoutMs: number }) => {
-    let retryMs = FIRST_RETRY_MS;
+    const retry = retries(spec.periodMs);
     return async (): Promise<number | null> => {
       let outcome = await probeBy(spec.action, spec.timeoutMs, context);
       if (outcome.ok && phase === 'starting' && !owned) outcome = await checked(outcome, spec.action, context, options);
@@ -79,9 +79,7 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
         startedUp();
         return null;
       }
-      if (phase !== 'starting' || outcome.refused !== true) return spec.periodMs;
-      retryMs *= 2;
-      return Math.min(spec.periodMs, retryMs / 2);
+      return phase === 'starting' && outcome.refused === true ? retry() : spec.periodMs;
     };
   };
   /** A round that reads figures. */
@@ -107,10 +105,7 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
     if (liveness !== null) begin('liveness', { withinMs: liveness.periodMs }, asking('liveness', liveness));
     if (progress !== null) begin('progress', { withinMs: progress.periodMs }, read('progress', progress, probeProgressBy));
     // At once where engines come one by one: a drain waits for what it says.
-    askUsers(adopted && inUse !== null ? inUse.periodMs : 0);
-  };
-  const askUsers = (withinMs: number): void => {
-    if (inUse !== null) begin('inUse', { withinMs }, read('inUse', inUse, probeInUseBy));
+    if (inUse !== null) begin('inUse', { withinMs: adopted ? inUse.periodMs : 0 }, read('inUse', inUse, probeInUseBy));
   };
 
   return {
@@ -123,15 +118,24 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
       if (next === 'serving') serve(adopted);
     },
     askInUse() {
-      if (over.signal.aborted || phase !== 'serving') return;
+      if (over.signal.aborted || phase !== 'serving' || inUse === null) return;
       running.get('inUse')?.();
       running.delete('inUse');
-      askUsers(0);
+      begin('inUse', { withinMs: 0 }, read('inUse', inUse, probeInUseBy));
     },
     stop() {
       over.abort();
       for (const end of running.values()) end();
     },
+  };
+}
+
+/** The delay of each next try. */
+function retries(periodMs: number): () => number {
+  let retryMs = FIRST_RETRY_MS / 2;
+  return () => {
+    retryMs = Math.min(periodMs, retryMs * 2);
+    return retryMs;
   };
 }
 
