@@ -7,7 +7,7 @@ import { rolloutDueMs } from '../rollout/rollout-due-state.ts';
 import { ANY, triable, triableAtMs } from './breakers-state.ts';
 import type { Gates } from './gates-state.ts';
 import { gatesAt } from './gates-state.ts';
-import { nextLeaseDueMs } from './lease-due-state.ts';
+import { leasesDueMs } from './lease-due-state.ts';
 import { isBeingReplaced } from './others-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { stableAtMs } from './settle-state.ts';
@@ -22,7 +22,7 @@ export function dueMs(state: PoolState, nowMs: number): number {
   const gates = gatesAt(state, nowMs);
   const engines = allEngines(state).map((engine) => engineDueMs(state, engine, gates));
   const shown = state.restartCount > 0 ? stableAtMs(state) : NEVER;
-  return Math.min(shown, breakersDueMs(state), rolloutDueMs(state), nextLeaseDueMs(state), ...engines);
+  return Math.min(shown, breakersDueMs(state), rolloutDueMs(state), leasesDueMs(state), ...engines);
 }
 
 function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): number {
@@ -31,9 +31,9 @@ function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): numbe
     case 'starting':
       return startDueMs(state, engine);
     case 'ready':
-      return Math.min(closingDueMs(engine), engine.role === 'serving' ? provenDueMs(state, engine) : NEVER);
+      return engine.role === 'serving' ? provenDueMs(state, engine) : NEVER;
     case 'unready':
-      return Math.min(closingDueMs(engine), phase.why === 'reported' ? reportedUntilMs(engine) : NEVER);
+      return phase.why === 'reported' ? reportedUntilMs(engine) : NEVER;
     case 'stopping':
       return phase.stuckAtMs ?? phase.killAtMs;
     case 'backoff': {
@@ -46,10 +46,6 @@ function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): numbe
     default:
       return NEVER;
   }
-}
-
-function closingDueMs({ closing }: EngineState): number {
-  return closing?.deadlineMs ?? NEVER;
 }
 
 /** Its own breaker is half open when its time has come, also while that of a class holds the engine back all the same. */
