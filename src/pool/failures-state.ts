@@ -102,7 +102,7 @@ function concluded(turn: Turn, engine: EngineState, end: Conclusion): void {
   };
   const ref = refOf(turn, engine);
   turn.effects.push({ do: 'record', entry }, { do: 'releaseDevice', ref }, { do: 'release', ref });
-  engineDrainEnded(turn, engine, end.run.cut);
+  engineDrainEnded(turn, engine, end.run.cut ? 'forced' : 'drained');
   if (failure) turn.state = { ...turn.state, crashCount: turn.state.crashCount + 1 };
   if (engine.role !== 'serving') return otherConcluded(turn, { ...engine, lastExit }, { entry, failure, seen: end.exit.seen });
   if (failure) turn.state = { ...turn.state, lastError: `${engineId(ref)}: ${end.message}` };
