@@ -37,7 +37,8 @@ export function hopesOf(state: PoolState, nowMs: number): Hopeless | null {
   if (wanted.length === 0) return forEver(noneWanted(state, nowMs));
   const { breaker } = state;
   if (breaker.is === 'open') return nobodyComes(state) ? behindBreaker(state, breaker.untilMs, nowMs) : null;
-  if (breaker.is === 'half_open' || poolStateName(state) !== 'failed') return null;
+  // The one try of a breaker may be under way, of the pool or of a class: the pool counts as failed until it is ready.
+  if (breaker.is === 'half_open' || poolStateName(state) !== 'failed' || !nobodyComes(state)) return null;
   const gates = wanted.flatMap((engine) => (engine.phase.is === 'backoff' ? [breakerGate(state, engine)] : []));
   const untilMs = gates.map((gate) => (gate?.is === 'held' ? gate.untilMs : nowMs));
   if (gates.length === 0) return state.rollout === null ? forEver(failedRefusal(state)) : null;
@@ -98,7 +99,9 @@ function failedRefusal(state: PoolState): Refused {
   return refused(state, 'pool_failed', `nothing is ready and no start is coming${last}`);
 }
 
-/** Nothing but the one try of a breaker would bring an engine. */
+/** Nothing is under way that may serve, or whose end decides what is next. */
 function nobodyComes(state: PoolState): boolean {
-  return !state.engines.some(({ phase }) => phase.is === 'starting' || phase.is === 'ready' || phase.is === 'unready');
+  return !state.engines.some(
+    ({ phase }) => phase.is === 'starting' || phase.is === 'ready' || phase.is === 'unready' || phase.is === 'stopping',
+  );
 }

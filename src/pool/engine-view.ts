@@ -71,7 +71,15 @@ function closingReason(state: PoolState, engine: EngineState, closing: Closing, 
   const left = span(Math.max(0, closing.deadlineMs - nowMs));
   const end = closing.atDeadline === 'abort' ? 'then the reload is called off' : 'then they are cut';
   const message = `${users} leases are held${others}; ends when nobody uses it any more, in ${left} at the latest: ${end}`;
-  return { reason: closing.for === 'rollout' ? 'replaced' : (engine.held?.as ?? state.wanted.state), message };
+  return { reason: closingWhy(state, engine, closing), message };
+}
+
+function closingWhy(state: PoolState, engine: EngineState, closing: Closing): string {
+  if (state.shuttingDown) return 'shutting_down';
+  if (closing.for === 'rollout') return 'replaced';
+  if (engine.held !== null) return engine.held.as === 'drained' ? 'drained' : 'stopped_by_hand';
+  if (state.wanted.state === 'running') return isMember(state, engine.replica) ? 'replaced' : 'scaled_down';
+  return state.wanted.state === 'drained' ? 'drained' : 'pool_stopped';
 }
 
 function idleReason(state: PoolState, engine: EngineState): Omit<Reason, 'nextStartMs'> {
