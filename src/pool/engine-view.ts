@@ -8,6 +8,7 @@ import { reportedUntilMs } from '../lease/reports-state.ts';
 import { isCanary } from './breakers-state.ts';
 import { span } from './end-message.ts';
 import type { Gate, Gates } from './gates-state.ts';
+import { isBeingReplaced } from './others-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { limitOf } from './restarts-state.ts';
 import type { EngineStateName } from './status.ts';
@@ -28,6 +29,8 @@ export function engineStateName(engine: EngineState): EngineStateName {
 
 export function engineReason(state: PoolState, engine: EngineState, gates: Gates): Reason {
   const { phase } = engine;
+  const placeTaken = (phase.is === 'idle' || phase.is === 'backoff') && isWanted(state, engine) && isBeingReplaced(state, engine.replica);
+  if (placeTaken) return { ...replacedReason(state), nextStartMs: null };
   switch (phase.is) {
     case 'idle':
       return { ...idleReason(state, engine), nextStartMs: null };
@@ -48,6 +51,10 @@ export function engineReason(state: PoolState, engine: EngineState, gates: Gates
   }
 }
 
+function replacedReason({ rollout }: PoolState): Omit<Reason, 'nextStartMs'> {
+  return { reason: 'replaced', message: `the ${rollout?.kind ?? 'reload'} that is under way starts the new one in its place` };
+}
+
 function readyReason(state: PoolState, engine: EngineState, nowMs: number): Omit<Reason, 'nextStartMs'> {
   const { closing, paused } = engine;
   if (closing !== null) return closingReason(state, engine, closing, nowMs);
@@ -64,7 +71,15 @@ function closingReason(state: PoolState, engine: EngineState, closing: Closing, 
   const left = span(Math.max(0, closing.deadlineMs - nowMs));
   const end = closing.atDeadline === 'abort' ? 'then the reload is called off' : 'then they are cut';
   const message = `${users} leases are held${others}; ends when nobody uses it any more, in ${left} at the latest: ${end}`;
-  return { reason: closing.for === 'rollout' ? 'replaced' : (engine.held?.as ?? state.wanted.state), message };
+  return { reason: closingWhy(state, engine, closing), message };
+}
+
+function closingWhy(state: PoolState, engine: EngineState, closing: Closing): string {
+  if (state.shuttingDown) return 'shutting_down';
+  if (closing.for === 'rollout') return 'replaced';
+  if (engine.held !== null) return engine.held.as === 'drained' ? 'drained' : 'stopped_by_hand';
+  if (state.wanted.state === 'running') return isMember(state, engine.replica) ? 'replaced' : 'scaled_down';
+  return state.wanted.state === 'drained' ? 'drained' : 'pool_stopped';
 }
 
 function idleReason(state: PoolState, engine: EngineState): Omit<Reason, 'nextStartMs'> {

@@ -58,7 +58,6 @@ export class Pool {
   #owes = false;
   #busy = false;
   #timer: Timer | null = null;
-  #armedMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   /** `stored` is what the store holds already, or null for a pool it has not seen. */
@@ -85,7 +84,7 @@ export class Pool {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      for (let mail = this.#mail.shift(); mail !== undefined; mail = this.#mail.shift()) this.#handle(mail);
+      this.#emptied();
     } finally {
       this.#busy = false;
       this.#arm();
@@ -120,11 +119,11 @@ export class Pool {
     this.#busy = true;
     try {
       for (const effect of effects) this.#run(effect, 'stored');
+      this.#emptied();
     } finally {
       this.#busy = false;
-      this.#armSooner();
+      this.#arm();
     }
-    if (this.#mail.length > 0) this.post(this.#mail.shift() as PoolEvent);
   }
 
   /** The disk has no room: nothing of it has happened, and whoever asked is told so. */
@@ -139,6 +138,11 @@ export class Pool {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+  }
+
+  /** Also what comes while an event is handled, in the order of its coming. */
+  #emptied(): void {
+    for (let mail = this.#mail.shift(); mail !== undefined; mail = this.#mail.shift()) this.#handle(mail);
   }
 
   #handle(event: PoolEvent): void {
@@ -227,19 +231,14 @@ export class Pool {
     this.#arm();
   }
 
-  /** After what only concerns leases: a timer that fires early does no harm, so it is set anew only for something sooner. */
-  #armSooner(): void {
-    if (this.#state.leaseDueMs < this.#armedMs) this.#arm();
-  }
-
   #arm(): void {
     this.#timer?.cancel();
     if (this.#closed) return;
     const { clock, store } = this.#parts;
     const nowMs = clock.nowMs();
     const due = Math.min(dueMs(this.#state, nowMs), this.#owes ? nowMs + STORE_AGAIN_MS : Number.POSITIVE_INFINITY);
-    this.#armedMs = store.full ? Math.max(due, nowMs + FULL_RETRY_MS) : due;
-    this.#timer = clock.after(this.#armedMs - nowMs, () => {
+    const atMs = store.full ? Math.max(due, nowMs + FULL_RETRY_MS) : due;
+    this.#timer = clock.after(atMs - nowMs, () => {
       try {
         this.post({ type: 'tick' });
       } catch (error) {

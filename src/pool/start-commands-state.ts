@@ -6,6 +6,7 @@ import { begun, holdPut, targetsOf } from './begun-state.ts';
 import { ANY, canaryCandidates } from './breakers-state.ts';
 import { poolDrainEnded } from './drain-state.ts';
 import { backoffAnnounced } from './failures-state.ts';
+import { isBeingReplaced } from './others-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
@@ -30,7 +31,7 @@ export function startsOf(turn: Turn, targets: readonly number[]): { readonly rep
 export function startsAsked(turn: Turn): void {
   for (const { replica, after } of asked(turn.state)) {
     const engine = engineAt(turn, replica);
-    if (isLive(engine) || engine.generation !== after || !isWanted(turn.state, engine)) continue;
+    if (isLive(engine) || engine.generation !== after || !isWanted(turn.state, engine) || isBeingReplaced(turn.state, replica)) continue;
     if (engine.breaker.is === 'closed' && turn.state.breaker.is === 'closed') startBegun(turn, engine, 'manual');
     else if (engine.phase.is === 'failed' || engine.phase.is === 'ended') heldBack(turn, engine);
   }
@@ -75,7 +76,8 @@ export function retryTold(turn: Turn, given: Given, replica: number | null): voi
   }
   const engine = engineAt(turn, target);
   begun(turn, given, { starts: isLive(engine) ? [] : [{ replica: target, after: engine.generation }] });
-  if (!isLive(engine)) startBegun(turn, engine, 'retry');
+  // Where a reload has its place, the candidate is the try.
+  if (!isLive(engine) && !isBeingReplaced(turn.state, target)) startBegun(turn, engine, 'retry');
 }
 
 export function retryTarget(state: PoolState, nowMs: number): number | null {
