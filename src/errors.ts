@@ -34,6 +34,8 @@ export interface Facts {
   readonly pool?: string;
   readonly reason?: string;
   readonly retryAfterMs?: number;
+  /** Where it is not what the code says. */
+  readonly retriable?: boolean;
 }
 
 /** What poold answers when it cannot do what it was asked; the message starts with what could not be done. */

@@ -22,8 +22,8 @@ export type Problem = z.infer<typeof problemSchema>;
 
 /** The body of a refusal; its `status` is the status of the answer. */
 export function problemOf(error: PooldError): Problem {
-  const { status, title, retriable } = CODES[error.code];
-  const { retryAfterMs, pool, reason } = error.facts;
+  const { status, title } = CODES[error.code];
+  const { retryAfterMs, pool, reason, retriable = CODES[error.code].retriable } = error.facts;
   return {
     type: `urn:poold:problem:${error.code}`,
     title,
