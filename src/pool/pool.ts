@@ -132,7 +132,7 @@ export class Pool {
       exits: effects.flatMap((effect) => (effect.do === 'record' ? [effect.entry] : [])),
     };
     if (this.#committed(records)) return 'stored';
-    if (event.type === 'command') return 'refused';
+    if (event.type === 'command' || event.type === 'cancel') return 'refused';
     this.#keep(records);
     return 'unstored';
   }
