@@ -13,6 +13,7 @@ Feature: One engine at a time loads on a device, whatever becomes of the daemon
     When the daemon is started
     Then the engine "heavy/0" becomes starting with reason probing
     And the engine "heavy/1" becomes starting with reason queued
+    And the message of the engine "heavy/1" is like "^waiting for a place to spawn on device 0, where heavy/0 loads$"
     When the pid of "heavy/0" is noted
     And the daemon is killed with SIGKILL
     And the daemon is started again
@@ -41,6 +42,7 @@ Feature: One engine at a time loads on a device, whatever becomes of the daemon
     Then the engine "heavy/0" becomes stuck with reason unproven
     And the pid of "heavy/0" is still the same
     And the engine "heavy/1" becomes starting with reason queued
+    And the message of the engine "heavy/1" is like "^waiting for a place to spawn on device 0, where heavy/0 is stuck$"
     When the file "loaded-1" is made
     And the engine "heavy/0" is killed with SIGKILL
     Then the engine "heavy/1" becomes ready

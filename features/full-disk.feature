@@ -107,3 +107,29 @@ Feature: On a full disk nothing is promised that could be forgotten, and what ru
       | kind | state     |
       | stop | succeeded |
     And the pool "once" has crashCount 1
+
+  Scenario: A restart cannot be called off where that cannot be recorded
+    Given the file "model" is made
+    And the pool "chat":
+      """
+      engine: { command: [sleep, "1000"] }
+      replicas: 2
+      probes: { startup: { exec: { command: [test, -e, DIR/model] }, period: 30ms } }
+      """
+    When the daemon is started
+    Then the pool "chat" becomes running
+    When the file "model" is removed
+    And I run poolctl "restart chat --no-wait"
+    Then it succeeds
+    And the engine "chat/0" reaches generation 2
+    When the disk is full for the daemon
+    And I ask to cancel the newest operation of "chat"
+    Then it is refused with 503 storage_full, saying "cannot record the command for chat"
+    And the operations of "chat" are:
+      | kind    | state   |
+      | restart | running |
+    When there is room for the daemon again
+    And I cancel the running operation of "chat"
+    Then it succeeds
+    And the newest operation of "chat" comes to be:
+      | state | cancelled |

@@ -1,5 +1,5 @@
 /** Why an engine is as it is, in a word and in one sentence with the numbers and what ends it. A question. */
-import type { Closing, EngineState } from '../engine/engine-state.ts';
+import type { Closing, EngineState, LivePhase } from '../engine/engine-state.ts';
 import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import { stoodForMs } from '../engine/samples-state.ts';
@@ -11,6 +11,7 @@ import type { Gate, Gates } from './gates-state.ts';
 import { isBeingReplaced } from './others-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { limitOf } from './restarts-state.ts';
+import { devicesOf } from './start-gate-state.ts';
 import type { EngineStateName } from './status.ts';
 import { specOf, stamp } from './turn.ts';
 import { isMember, isWanted } from './wanted-state.ts';
@@ -149,7 +150,8 @@ function liveReason(state: PoolState, engine: EngineState, nowMs: number): Omit<
     case 'starting': {
       const left = run.spawnedMs === null ? '' : `, ${span(Math.max(0, startEndsMs(run, spec.startTimeoutMs) - nowMs))} left`;
       const canary = isCanary(state, engine) ? ' (the one try of an open breaker)' : '';
-      return { reason: live.step, message: `${STEPS[live.step]}${left}${canary}${last}` };
+      const place = live.step === 'queued' ? placeOf(state, engine) : '';
+      return { reason: live.step, message: `${STEPS[live.step]}${place}${left}${canary}${last}` };
     }
     case 'unready':
       if (live.why === 'reported') {
@@ -181,6 +183,24 @@ function liveReason(state: PoolState, engine: EngineState, nowMs: number): Omit<
     case 'ready':
       return { reason: null, message: null };
   }
+}
+
+/** The device that it waits for, and who of its own pool has it: other pools' engines are not seen from here. */
+function placeOf(state: PoolState, engine: EngineState): string {
+  const device = livePhase(engine)?.run.device ?? null;
+  if (device === null) return '';
+  const wanted = devicesOf(device);
+  const holders = state.engines.flatMap((other) => {
+    const live = livePhase(other);
+    if (other === engine || live === null || !hasDevice(live) || !devicesOf(live.run.device).some((one) => wanted.includes(one))) return [];
+    return [`${idIn(state, other)} ${live.is === 'starting' ? 'loads' : live.is === 'stuck' ? 'is stuck' : 'is being stopped'}`];
+  });
+  return ` on device ${device}${holders.length === 0 ? '' : `, where ${holders.join(', ')}`}`;
+}
+
+/** From its place to spawn until it is ready for the first time, or gone. */
+function hasDevice(live: LivePhase): boolean {
+  return live.run.firstReadyMs === null && (live.is !== 'starting' || live.step === 'spawning' || live.step === 'probing');
 }
 
 function lastClass(engine: EngineState): string {

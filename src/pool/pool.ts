@@ -186,7 +186,7 @@ export class Pool {
   #store(effects: readonly Effect[], event: PoolEvent): 'stored' | 'unstored' | 'refused' {
     const records = recordsOf(this.#state.name, effects);
     if (this.#committed(records)) return 'stored';
-    if (event.type === 'command') return 'refused';
+    if (event.type === 'command' || event.type === 'cancel') return 'refused';
     this.#keep(records);
     return 'unstored';
   }

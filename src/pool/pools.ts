@@ -145,9 +145,11 @@ export class Pools implements Host {
 
   cancel(id: string, actor: Actor): Operation {
     const { kind, pool, endedAt } = this.operation(id);
-    if (endedAt !== null) throw new PooldError('conflict', `cannot cancel ${id}: it is over`, { pool });
+    // Neither changes with time, as other conflicts do.
+    const never = { pool, retriable: false };
+    if (endedAt !== null) throw new PooldError('conflict', `cannot cancel ${id}: it is over`, never);
     if (!CANCELLABLE.has(kind))
-      throw new PooldError('conflict', `cannot cancel ${id}: a ${kind} is done when it is asked; ask for the contrary`, { pool });
+      throw new PooldError('conflict', `cannot cancel ${id}: a ${kind} is done when it is asked; ask for the contrary`, never);
     this.#of(pool).post({ type: 'cancel', operationId: id, stamp: this.#stamp(actor) });
     return this.operation(id);
   }
