@@ -3,6 +3,7 @@ import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import { rolloutDueMs } from '../rollout/rollout-due-state.ts';
 import { ANY, missing, triableAtMs } from './breakers-state.ts';
 import type { Gates } from './gates-state.ts';
@@ -36,7 +37,7 @@ function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): numbe
     case 'stopping':
       return phase.stuckAtMs ?? phase.killAtMs;
     case 'backoff': {
-      if (state.shuttingDown || !isWanted(state, engine)) return NEVER;
+      if (state.shuttingDown || !isWanted(state, engine) || isBeingReplaced(state, engine.replica)) return NEVER;
       const gate = gates.of(engine);
       if (gate.is === 'free') return gates.nowMs;
       return Math.min(ownBreakerDueMs(state, engine), gate.by === 'breaker_open' && gate.which !== 'engine' ? NEVER : gate.untilMs);

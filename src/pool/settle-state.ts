@@ -11,7 +11,8 @@ import { healthOf } from '../engine/samples-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
 import { allLeasesEnded, leasesExpired } from '../lease/seats-state.ts';
 import { waitingReloadActed } from '../rollout/reload-commands-state.ts';
-import { isBeingReplaced, rolloutAdvanced } from '../rollout/rollout-state.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
+import { rolloutAdvanced } from '../rollout/rollout-state.ts';
 import { breakersAdvanced } from './canary-state.ts';
 import type { ClosingOrder } from './closings-state.ts';
 import { closingsSettled, engineClosed } from './closings-state.ts';
@@ -215,7 +216,8 @@ function specsForgotten(turn: Turn): void {
   const { specs, specId, rollout, waitingReload } = turn.state;
   if (Object.keys(specs).length === 1) return;
   const run = allEngines(turn.state).flatMap((engine) => [livePhase(engine)?.run.specId ?? [], engine.specId ?? []].flat());
-  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, waitingReload?.to?.specId, ...run]);
+  const ways = waitingReload?.to.map((way) => way.specId) ?? [];
+  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, ...ways, ...run]);
   const kept = Object.entries(specs).filter(([id]) => used.has(id));
   if (kept.length < Object.keys(specs).length) turn.state = { ...turn.state, specs: Object.fromEntries(kept) };
 }
