@@ -6,7 +6,7 @@ import { livePhase } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
 import type { ReloadCommand } from '../pool/host.ts';
 import type { PoolState, Sets, SetValue } from '../pool/pool-state.ts';
-import { currentSpec } from '../pool/turn.ts';
+import { currentSpec, specOf } from '../pool/turn.ts';
 import { wantedReplicas } from '../pool/wanted-state.ts';
 import type { RolloutShape, RolloutStrategy } from './rollout.ts';
 
@@ -63,13 +63,28 @@ export function reloadRefusal(state: PoolState, command: ReloadCommand): PooldEr
   return null;
 }
 
-/** The spec that the command makes of the present one, and what it puts in the place of the file's. */
+/** A spec of the pool's, and what of it a person has set. */
+export interface Base {
+  readonly specId: string;
+  readonly spec: PoolSpec;
+  readonly sets: Sets;
+}
+
+/** What the pool's spec is, and what it will be if the reload that is under way comes to its commit. */
+export function basesOf(state: PoolState): Base[] {
+  const present = { specId: state.specId, spec: currentSpec(state), sets: state.sets };
+  const { rollout } = state;
+  if (rollout === null || rollout.toSpecId === state.specId) return [present];
+  return [present, { specId: rollout.toSpecId, spec: specOf(state, rollout.toSpecId), sets: rollout.sets }];
+}
+
+/** The spec that the command makes of it, and what it puts in the place of the file's. */
 export function reloadedSpec(
-  state: PoolState,
+  base: Base,
   command: ReloadCommand,
   stamp: Omit<SetValue, 'value' | 'fileValue'>,
 ): { readonly spec: PoolSpec; readonly sets: Sets } {
-  const before = currentSpec(state);
+  const before = base.spec;
   const set = (value: string | null, there: SetValue | null, present: string | null): SetValue => ({
     ...stamp,
     value,
@@ -77,11 +92,15 @@ export function reloadedSpec(
   });
   const { version } = command;
   const vars = Object.entries(command.vars).map(
-    ([name, value]) => [name, set(value, state.sets.vars[name] ?? null, before.engine.vars[name] ?? null)] as const,
+    ([name, value]) =>
+      [
+        name,
+        set(value, Object.hasOwn(base.sets.vars, name) ? (base.sets.vars[name] ?? null) : null, before.engine.vars[name] ?? null),
+      ] as const,
   );
   const sets: Sets = {
-    version: version === null ? state.sets.version : set(version, state.sets.version, before.engine.version),
-    vars: { ...state.sets.vars, ...Object.fromEntries(vars) },
+    version: version === null ? base.sets.version : set(version, base.sets.version, before.engine.version),
+    vars: { ...base.sets.vars, ...Object.fromEntries(vars) },
   };
   return { spec: withSets(before, sets), sets };
 }

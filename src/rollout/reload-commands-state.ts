@@ -15,17 +15,17 @@ import { rolloutPrepared } from './prepare-state.ts';
 import type { Destination, Rollout, WaitingReload } from './rollout.ts';
 
 export function reloadTold(turn: Turn, given: Given, command: ReloadCommand): void {
-  const { target } = given;
-  if (target === undefined) throw new Error('a reload came without the spec that it goes to');
-  const { specId, sets, executable } = target;
-  turn.state = { ...turn.state, specs: { ...turn.state.specs, [specId]: target.spec } };
-  inTurn(turn, begun(turn, given, {}), { command, to: { specId, sets, executable }, operationId: given.operationId, stamp: given.stamp });
+  const { targets = [] } = given;
+  const specs = Object.fromEntries(targets.map(({ specId, spec }) => [specId, spec]));
+  turn.state = { ...turn.state, specs: { ...turn.state.specs, ...specs } };
+  const to = targets.map(({ spec: _spec, ...destination }) => destination);
+  inTurn(turn, begun(turn, given, {}), { command, to, operationId: given.operationId, stamp: given.stamp });
 }
 
 /** The same spec again, one after the other as in a reload. */
 export function restartTold(turn: Turn, given: Given, replica: number | null): void {
   const command = { do: 'restart', replica } as const;
-  inTurn(turn, begun(turn, given, {}), { command, to: null, operationId: given.operationId, stamp: given.stamp });
+  inTurn(turn, begun(turn, given, {}), { command, to: [], operationId: given.operationId, stamp: given.stamp });
 }
 
 /** At once, or when the drain or reload that is under way is over. Of those that wait the newest one is left. */
@@ -46,9 +46,11 @@ export function waitingReloadActed(turn: Turn): void {
   if (operation !== undefined) reloadBegun(turn, operation, waitingReload);
 }
 
-function reloadBegun(turn: Turn, operation: ActiveOperation, { command, to }: WaitingReload): void {
+function reloadBegun(turn: Turn, operation: ActiveOperation, { command, to: ways }: WaitingReload): void {
   if (command.do === 'restart') return restartBegun(turn, operation, command.replica);
-  if (to === null) throw new Error('a reload has lost the spec that it goes to');
+  const to = ways.find(({ fromSpecId }) => fromSpecId === turn.state.specId);
+  if (to === undefined)
+    return ended(turn, operation, { is: 'cancelled', message: 'the configuration has changed since it was asked: ask again' });
   if (!command.same && isUnchanged(turn.state, to)) return ended(turn, operation, { is: 'succeeded', outcome: 'unchanged' });
   if (!poolIsWanted(turn.state) || wantedReplicas(turn.state).length === 0) {
     recorded(turn, to);
@@ -66,7 +68,7 @@ function reloadBegun(turn: Turn, operation: ActiveOperation, { command, to }: Wa
 }
 
 /** Nothing runs: the next start uses it. */
-function recorded(turn: Turn, { specId, sets }: Destination): void {
+function recorded(turn: Turn, { specId, sets }: Pick<Destination, 'specId' | 'sets'>): void {
   turn.state = { ...turn.state, specId, sets, prepared: null };
   for (const engine of turn.state.engines) if (engine.backoffRow > 0) put(turn, { ...engine, backoffRow: 0 });
 }
@@ -75,12 +77,12 @@ function restartBegun(turn: Turn, operation: ActiveOperation, replica: number | 
   const { specId, sets } = turn.state;
   const replicas = targetsOf(turn.state, replica).filter((target) => isWanted(turn.state, engineAt(turn, target)));
   const drainMs = currentSpec(turn.state).drain.deadlineMs;
-  rolloutBegun(turn, { operation, to: { specId, sets, executable: null }, drainMs, cutLeases: true, asked: null, replicas });
+  rolloutBegun(turn, { operation, to: { specId, sets }, drainMs, cutLeases: true, asked: null, replicas });
 }
 
 interface Beginning {
   readonly operation: ActiveOperation;
-  readonly to: Destination;
+  readonly to: Pick<Destination, 'specId' | 'sets'>;
   readonly drainMs: number;
   readonly cutLeases: boolean;
   readonly asked: ReloadCommand['strategy'];

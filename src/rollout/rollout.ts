@@ -66,17 +66,18 @@ export interface Rollout extends RolloutShape {
   readonly sinceMs: number;
 }
 
-/** Where a reload goes to. */
+/** Where a reload goes to from a spec of the pool's. */
 export interface Destination {
+  readonly fromSpecId: string;
   readonly specId: string;
   readonly sets: Sets;
   readonly executable: Executable | null;
 }
 
-/** A reload, or a restart, whose turn has not come. Where a restart goes is known when it has. */
+/** A reload, or a restart, whose turn has not come. What the pool's spec will be then is not known: there is a way from each that it may be. */
 export interface WaitingReload {
   readonly command: ReloadCommand | { readonly do: 'restart'; readonly replica: number | null };
-  readonly to: Destination | null;
+  readonly to: readonly Destination[];
   readonly operationId: string;
   readonly stamp: Stamp;
 }
