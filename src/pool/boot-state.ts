@@ -5,7 +5,7 @@ import { isLive, livePhase } from '../engine/engine-state.ts';
 import type { Identity } from '../engine/identity.ts';
 import { afterAbsence } from '../engine/samples-state.ts';
 import { rebooted } from '../policy/breaker.ts';
-import { rolloutFailed } from '../rollout/failed-state.ts';
+import { candidateUnborn, rolloutFailed } from '../rollout/failed-state.ts';
 import { setsKept, withSets } from '../rollout/plan-state.ts';
 import { rolloutPrepared } from '../rollout/prepare-state.ts';
 import { canaryLeft } from './breakers-state.ts';
@@ -202,11 +202,8 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
   turn.effects.push({ do: 'release', ref }, { do: 'releaseDevice', ref });
   if (engine.role !== 'serving') {
     parted(turn, engine);
-    rolloutFailed(turn, {
-      code: 'reload_failed',
-      message: `the daemon died before it could start ${turn.state.name}/${engine.replica}`,
-      cancelled: false,
-    });
+    turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
+    if (engine.role === 'candidate') candidateUnborn(turn, engine);
     return;
   }
   const failedBefore = isAutomaticRestart(live.run.cause) || live.run.cause === 'canary' || live.run.cause === 'trial';

@@ -87,5 +87,6 @@ function calledOff(turn: Turn, engine: EngineState): void {
   if (engine.role === 'serving') put(turn, { ...engine, closing: null, phase: { is: 'idle' } });
   else parted(turn, engine);
   turn.effects.push({ do: 'abandon', ref }, { do: 'releaseDevice', ref });
+  if (engine.role !== 'serving') turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
   emit(turn, 'engine.stopped', { reason: 'called_off' }, engine);
 }

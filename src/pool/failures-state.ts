@@ -145,7 +145,7 @@ function otherConcluded(
   );
   parted(turn, engine);
   turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
-  if (engine.role === 'candidate') candidateEnded(turn, told.entry);
+  if (engine.role === 'candidate') candidateEnded(turn, engine, told.entry);
 }
 
 function failed(turn: Turn, engine: EngineState, end: Conclusion): void {

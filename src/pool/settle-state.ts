@@ -43,7 +43,8 @@ export function settled(turn: Turn): void {
   poolDrainSettled(turn);
   levelAnnounced(turn);
   shownCountReset(turn);
-  if (!turn.state.shuttingDown) startsSettled(turn);
+  if (turn.state.shuttingDown) rolloutAdvanced(turn);
+  else startsSettled(turn);
   leasesSettled(turn);
 }
 
@@ -119,7 +120,7 @@ function isUnprobed(spec: PoolSpec): boolean {
 
 /** Nobody who uses it is cut off before the deadline. A start that was due is called off too. At a shutdown it stays due: the next daemon goes on with it. */
 function unwantedEnded(turn: Turn, engine: EngineState): void {
-  if (engine.closing === null) engineClosed(turn, engine, unwantedOrder(turn));
+  if (engine.closing?.for !== 'unwanted') engineClosed(turn, engine, unwantedOrder(turn));
   const due = engine.phase.is === 'backoff' || engine.phase.is === 'failed' || engine.phase.is === 'ended';
   if (due && !turn.state.shuttingDown) put(turn, { ...engine, phase: { is: 'idle' } });
 }
@@ -127,7 +128,7 @@ function unwantedEnded(turn: Turn, engine: EngineState): void {
 /** At a shutdown candidates go, and what is retiring has no more time than the others. */
 function otherEnded(turn: Turn, other: EngineState): void {
   const order = unwantedOrder(turn);
-  if (other.closing === null || other.closing.deadlineMs > order.deadlineMs) engineClosed(turn, other, order);
+  if (other.closing?.for !== 'unwanted') engineClosed(turn, other, order);
 }
 
 function unwantedOrder(turn: Turn): ClosingOrder {

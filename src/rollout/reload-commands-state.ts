@@ -108,6 +108,7 @@ function rolloutBegun(turn: Turn, { operation, to, drainMs, cutLeases, asked, re
     todo: revived === null ? replicas : [revived],
     units: [],
     done: [],
+    stranded: [],
     failure: null,
     sinceMs: nowMs,
   };
