@@ -11,7 +11,7 @@ import { rolloutPrepared } from '../rollout/prepare-state.ts';
 import { canaryLeft } from './breakers-state.ts';
 import { exited, STUCK_AFTER_MS, stopTold } from './endings-state.ts';
 import { backoffAnnounced, causeAgain, rebootEnded } from './failures-state.ts';
-import { parted } from './others-state.ts';
+import { leftBeside } from './others-state.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
 import type { About } from './starts-state.ts';
 import { newRun } from './starts-state.ts';
@@ -201,8 +201,7 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
   const ref = refOf(turn, engine);
   turn.effects.push({ do: 'release', ref }, { do: 'releaseDevice', ref });
   if (engine.role !== 'serving') {
-    parted(turn, engine);
-    turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
+    leftBeside(turn, engine);
     if (engine.role === 'candidate') candidateUnborn(turn, engine);
     return;
   }
