@@ -22,7 +22,7 @@ export function dueMs(state: PoolState, nowMs: number): number {
   const gates = gatesAt(state, nowMs);
   const engines = allEngines(state).map((engine) => engineDueMs(state, engine, gates));
   const shown = state.restartCount > 0 ? stableAtMs(state) : NEVER;
-  return Math.min(shown, breakersDueMs(state), rolloutDueMs(state), nextLeaseDueMs(state), ...engines);
+  return Math.min(shown, breakersDueMs(state), rolloutDueMs(state, nowMs), nextLeaseDueMs(state), ...engines);
 }
 
 function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): number {

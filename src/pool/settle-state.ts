@@ -51,6 +51,7 @@ export function settled(turn: Turn): void {
 function startsSettled(turn: Turn): void {
   breakersAdvanced(turn);
   rolloutAdvanced(turn);
+  rollingAdvanced(turn);
   waitingReloadActed(turn);
   rolloutAdvanced(turn);
   waitingScaleActed(turn);

@@ -79,7 +79,7 @@ export interface Destination {
 
 /** A reload, or a restart, whose turn has not come. What the pool's spec will be then is not known: there is a way from each that it may be. */
 export interface WaitingReload {
-  readonly command: ReloadCommand | { readonly do: 'restart'; readonly replica: number | null };
+  readonly command: ReloadCommand | { readonly do: 'restart'; readonly replica: number | null; readonly now: boolean };
   readonly to: readonly Destination[];
   readonly operationId: string;
   readonly stamp: Stamp;
