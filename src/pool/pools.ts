@@ -147,6 +147,10 @@ export class Pools implements Host {
     if (endedAt !== null) throw new PooldError('conflict', `cannot cancel ${id}: it is over`, { pool });
     if (!CANCELLABLE.has(kind))
       throw new PooldError('conflict', `cannot cancel ${id}: a ${kind} is done when it is asked; ask for the contrary`, { pool });
+    if (this.#of(pool).state.rollout?.step === 'committed' && this.#of(pool).state.rollout?.operationId === id)
+      throw new PooldError('conflict', `cannot cancel ${id}: the new engines serve already, only old ones that are in use are waited for`, {
+        pool,
+      });
     this.#of(pool).post({ type: 'cancel', operationId: id, stamp: this.#stamp(actor) });
     return this.operation(id);
   }

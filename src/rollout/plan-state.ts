@@ -17,14 +17,21 @@ export function shapeOf(state: PoolState, asked: ReloadStrategy | null): Rollout
   const room = surgeRoom(spec, state.replicas.count);
   const given = asked ?? spec.reload.strategy;
   const strategy: RolloutStrategy = given === 'auto' ? (room === Number.POSITIVE_INFINITY ? 'blue-green' : 'rolling') : given;
-  if (strategy === 'blue-green') return { strategy, maxSurge: wanted, maxUnavailable: 0, notes: [] };
   if (strategy === 'recreate') return { strategy, maxSurge: 0, maxUnavailable: wanted, notes: [] };
+  if (strategy === 'blue-green' && room >= wanted) return { strategy, maxSurge: wanted, maxUnavailable: 0, notes: [] };
   const { maxSurge, maxUnavailable } = spec.reload;
   const surge = Math.min(maxSurge, room);
-  const why = spec.engine.devices === null ? 'its ports are fixed' : 'its devices are taken';
-  const notes =
-    surge < maxSurge ? [`maxSurge is ${surge} instead of ${maxSurge}: ${why}, so the old engine goes before the new one comes`] : [];
-  return { strategy, maxSurge: surge, maxUnavailable: surge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable, notes };
+  const notes = [
+    ...(strategy === 'blue-green' ? [`rolling instead of blue-green: ${hindranceOf(spec)}, there is room for ${room} of ${wanted}`] : []),
+    ...(surge > 0 && surge < maxSurge ? [`maxSurge is ${surge} instead of ${maxSurge}: ${hindranceOf(spec)}`] : []),
+    ...(room === 0 ? [`maxSurge is 0: ${hindranceOf(spec)}, so the old engine goes before the new one comes`] : []),
+  ];
+  return { strategy: 'rolling', maxSurge: surge, maxUnavailable: surge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable, notes };
+}
+
+function hindranceOf({ engine }: PoolSpec): string {
+  if (engine.devices !== null) return 'its devices are taken';
+  return typeof engine.port === 'number' ? 'its port is fixed' : 'its range of ports has none to spare';
 }
 
 /** How many engines could run beside the old ones. */
