@@ -17,12 +17,17 @@ export class Reloads extends Script {
 
   constructor(change: SpecChange = {}) {
     super(change);
-    this.opened();
+    this.state = { ...this.state, open: true };
   }
 
   /** The daemon takes requests. */
   opened(): this {
     return this.send({ type: 'opened' });
+  }
+
+  /** The next daemon, to the end of its start. */
+  override daemonStarts(...file: Parameters<Script['daemonStarts']>): this {
+    return super.daemonStarts(...file).opened();
   }
 
   /** To v2, where nothing else is said; the operation's id. */
@@ -88,7 +93,7 @@ export class Reloads extends Script {
   }
 
   /** `0#2 v2 ready, 1#1 v1 ready`: the engines that serve, then in brackets those beside them. */
-  places_(): string {
+  generations(): string {
     const serving = this.state.engines.map((engine) => this.#shown(engine));
     const beside = this.state.others.map((engine) => `[${engine.role} ${this.#shown(engine)}]`);
     return [...serving, ...beside].join(', ');
