@@ -1,5 +1,5 @@
 /** Why a pool is as it is: one word, one sentence; and `explain`, which tells every rule that has a say. Questions only. */
-import type { Stamp } from '../engine/engine-state.ts';
+import type { EngineState, Stamp } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
 import { activeLeases } from '../lease/seats-state.ts';
 import { countInWindow } from '../policy/restart-limiter.ts';
@@ -22,14 +22,17 @@ export function poolReason(state: PoolState, now: Gates): { readonly reason: str
   if (open !== undefined) return { reason: 'breaker_open', message: open };
   const wanted = wantedReplicas(state);
   if (wanted.length === 0) return nothingWanted(state);
-  const notReady = state.engines.filter((engine) => wanted.includes(engine.replica) && engine.phase.is !== 'ready');
+  // One that was drained by itself is missed as well.
+  const missed = (engine: EngineState): boolean => wanted.includes(engine.replica) && engine.phase.is !== 'ready';
+  const notReady = state.engines.filter((engine) => missed(engine) || engine.held?.as === 'drained');
+  const missing = notReady.filter(missed).length;
   const [first] = notReady.toSorted((one, other) => Number(isLive(one)) - Number(isLive(other)) || one.replica - other.replica);
   if (state.paused !== null && first === undefined) return pausedSays(state, state.paused);
   if (first === undefined) return { reason: null, message: null };
   const why = engineReason(state, first, now);
   return {
     reason: why.reason,
-    message: `${wanted.length - notReady.length} of ${wanted.length} ready; ${idIn(state, first)}: ${why.message ?? engineStateName(first)}`,
+    message: `${wanted.length - missing} of ${wanted.length + notReady.length - missing} ready; ${idIn(state, first)}: ${why.message ?? engineStateName(first)}`,
   };
 }
 
