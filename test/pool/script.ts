@@ -168,8 +168,8 @@ export class Script implements Daemon {
   }
 
   /** The tree of an unkillable engine goes at last. */
-  vanish(replica: number): this {
-    const process = this.#machine.live(replica);
+  vanish(replica: number, generation?: number): this {
+    const process = this.#machine.live(replica, generation);
     this.#machine.exited(process, { signal: 'SIGKILL' });
     this.#machine.treeGone(process);
     return this;

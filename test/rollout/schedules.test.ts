@@ -158,7 +158,8 @@ function calmed(s: Reloads): void {
     for (const engine of allEngines(s.state)) if (engine.phase.is === 'unready') s.ready(engine.replica, engine.generation, true);
     s.pass(400);
     for (const name of ['ann', 'bob', 'cyd', 'dan']) s.release(name);
-    if (s.state.operations.length === 0) s.reset(null, true);
+    for (const { phase, replica: at, generation } of allEngines(s.state)) if (phase.is === 'stuck') s.vanish(at, generation);
+    if (s.state.operations.length === 0) s.reset();
   }
 }
 
