@@ -11,6 +11,7 @@ import { healthOf } from '../engine/samples-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
 import { allLeasesEnded, leasesExpired } from '../lease/seats-state.ts';
 import { waitingReloadActed } from '../rollout/reload-commands-state.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import { rolloutAdvanced } from '../rollout/rollout-state.ts';
 import { breakersAdvanced } from './canary-state.ts';
 import type { ClosingOrder } from './closings-state.ts';
@@ -20,7 +21,6 @@ import { killTimeElapsed, stopTold } from './endings-state.ts';
 import { backoffAnnounced, succeeded } from './failures-state.ts';
 import { dueAtMs, gatesAt } from './gates-state.ts';
 import { nextLeaseDueMs } from './lease-due-state.ts';
-import { isBeingReplaced } from './others-state.ts';
 import { levelAnnounced } from './restarts-state.ts';
 import { rollingAdvanced } from './rolling-state.ts';
 import { waitingScaleActed } from './scale-state.ts';
@@ -58,13 +58,15 @@ function settledOnce(turn: Turn): void {
   poolDrainSettled(turn);
   levelAnnounced(turn);
   shownCountReset(turn);
-  if (!turn.state.shuttingDown) startsSettled(turn);
+  if (turn.state.shuttingDown) rolloutAdvanced(turn);
+  else startsSettled(turn);
   leasesSettled(turn);
 }
 
 function startsSettled(turn: Turn): void {
   breakersAdvanced(turn);
   rolloutAdvanced(turn);
+  rollingAdvanced(turn);
   waitingReloadActed(turn);
   rolloutAdvanced(turn);
   waitingScaleActed(turn);
@@ -143,7 +145,7 @@ function wayOut(turn: Turn, engine: EngineState): void {
   const order = unwantedOrder(turn);
   const { closing } = engine;
   const later = closing !== null && turn.state.shuttingDown && closing.deadlineMs > order.deadlineMs;
-  if (closing === null || closing.atDeadline === 'abort' || later) engineClosed(turn, engine, order);
+  if (closing === null || closing.for === 'rollout' || later) engineClosed(turn, engine, order);
 }
 
 function unwantedOrder(turn: Turn): ClosingOrder {
@@ -232,7 +234,8 @@ function specsForgotten(turn: Turn): void {
   const { specs, specId, rollout, waitingReload } = turn.state;
   if (Object.keys(specs).length === 1) return;
   const run = allEngines(turn.state).flatMap((engine) => [livePhase(engine)?.run.specId ?? [], engine.specId ?? []].flat());
-  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, waitingReload?.to?.specId, ...run]);
+  const ways = waitingReload?.to.map((way) => way.specId) ?? [];
+  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, ...ways, ...run]);
   const kept = Object.entries(specs).filter(([id]) => used.has(id));
   if (kept.length < Object.keys(specs).length) turn.state = { ...turn.state, specs: Object.fromEntries(kept) };
 }
