@@ -109,6 +109,13 @@ export function leaseEnded(turn: Turn, { lease, seat }: Held, how: LeaseEnd, mes
   put(turn, { ...engine, seats: seated(engine.seats, seat.slot, null) });
   turn.effects.push({ do: 'leaseEnded', ended: { held: { lease, seat }, how, endedAtMs: wallMs, heldMs, message } });
   emit(turn, `lease.${how}`, { lease: lease.id, holder: lease.holder, slot: lease.slot, heldMs, message, how }, engine);
+  if (engine.closing !== null) drainProgressed(turn, engine);
+}
+
+/** One lease less to wait for: of the pool where all of it drains, else of this engine. */
+function drainProgressed(turn: Turn, engine: EngineState): void {
+  const left = turn.state.drain === null ? takenOf(generationIn(turn.state, engine)?.seats ?? []) : activeLeases(turn.state);
+  emit(turn, 'drain.progress', { leases: left }, engine);
 }
 
 export function allLeasesEnded(turn: Turn, engine: EngineState, how: LeaseEnd, message: string): number {

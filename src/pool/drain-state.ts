@@ -26,12 +26,6 @@ export function engineDrainBegun(turn: Turn, engine: EngineState, deadlineMs: nu
     emit(turn, 'drain.started', { ...begun(turn, deadlineMs, takenOf(engine.seats)), kind: 'engine', queueDepth: 0 }, engine);
 }
 
-/** One lease less to wait for. */
-export function drainProgressed(turn: Turn, engine: EngineState): void {
-  const leases = turn.state.drain === null ? takenOf(engine.seats) : activeLeases(turn.state);
-  emit(turn, 'drain.progress', { leases }, engine);
-}
-
 export function drainForced(turn: Turn, engine: EngineState, leases: number): void {
   const { drain } = turn.state;
   if (drain !== null) turn.state = { ...turn.state, drain: { ...drain, cut: drain.cut + Math.max(1, leases) } };
