@@ -14,7 +14,7 @@
 import { isLive } from '../engine/engine-state.ts';
 import { engineClosed, engineReopened } from '../pool/closings-state.ts';
 import { stopTold } from '../pool/endings-state.ts';
-import { stepped } from '../pool/operation-state.ts';
+import { operationStepped, stepped } from '../pool/operation-state.ts';
 import { isEmpty } from '../pool/others-state.ts';
 import type { PoolState } from '../pool/pool-state.ts';
 import type { Turn } from '../pool/turn.ts';
@@ -171,7 +171,7 @@ function allAtOnce(turn: Turn, rollout: Rollout): void {
 function turnedBack(turn: Turn, rollout: Rollout): void {
   const { failure } = rollout;
   emit(turn, 'reload.rolled_back', { operation: rollout.operationId, reason: failure?.code ?? null, message: failure?.message ?? null });
-  for (const replica of replicasOfRollout(rollout)) stepped(turn, replica, `going back: ${failure?.message ?? 'called off'}`);
+  operationStepped(turn, rollout.operationId, `going back: ${failure?.message ?? 'called off'}`);
   const changes = rollout.fromSpecId !== rollout.toSpecId;
   turn.state = {
     ...turn.state,
@@ -224,10 +224,6 @@ function unitDone(turn: Turn, unit: Unit): void {
   unitDropped(turn, unit);
   const { rollout } = turn.state;
   if (rollout !== null) turn.state = { ...turn.state, rollout: { ...rollout, done: [...rollout.done, unit.replica] } };
-}
-
-export function replicasOfRollout({ todo, units, done }: Rollout): readonly number[] {
-  return [...todo, ...units.map(({ replica }) => replica), ...done];
 }
 
 function stuck(turn: Turn, { replica }: Unit) {
