@@ -761,3 +761,37 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     And the pool "chat" becomes running
     When "bob" takes a lease on "chat"
     Then "bob" holds its lease on "chat/0"
+
+  Scenario: A command that runs under a lease is told of the drain, and goes on to its end
+    Given the pool "chat":
+      """
+      engine: { command: [sleep, "1000"] }
+      readyAfter: 50ms
+      """
+    When the daemon is started
+    Then the engine "chat/0" becomes ready
+    When I begin poolctl "lease exec chat --ttl 1s -- sh -c 'echo at work; until test -e DIR/enough; do sleep 0.05; done; echo all done'"
+    Then the running poolctl prints "at work"
+    When I run poolctl "drain chat --deadline 5m --no-wait"
+    Then the running poolctl prints "chat/0 is draining: lease l-" once
+    When the file "enough" is made
+    Then the running poolctl ends with code 0
+    And the running poolctl prints "all done"
+    And the pool "chat" becomes drained
+    And all leases of "chat" have ended as released
+
+  Scenario: A command that runs beyond the deadline loses its lease
+    Given the pool "chat":
+      """
+      engine: { command: [sleep, "1000"] }
+      readyAfter: 50ms
+      """
+    When the daemon is started
+    Then the engine "chat/0" becomes ready
+    When I begin poolctl "lease exec chat --ttl 1s -- sh -c 'echo at work; exec sleep 1000'"
+    Then the running poolctl prints "at work"
+    When I run poolctl "drain chat --deadline 700ms"
+    Then it exits with 4
+    And the running poolctl ends with code 9
+    And the running poolctl prints "it has ended (forced): chat/0 was drained, and its deadline has come; sh gets TERM"
+    And all leases of "chat" have ended as forced

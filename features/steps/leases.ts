@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import type { DataTable } from '@cucumber/cucumber';
 import { Then, When } from '@cucumber/cucumber';
-import type { Acquired, Granted } from '../../src/lease/lease.ts';
+import type { Acquired, Granted, Queued } from '../../src/lease/lease.ts';
 import type { Answer } from '../support/asking.ts';
 import { ask } from '../support/asking.ts';
 import type { PooldWorld } from '../support/world.ts';
@@ -30,17 +30,52 @@ When('{string} asks for a lease on {string} without waiting', async function (th
 
 /** Hangs on the request; whoever waits is in the queue when the step is over. */
 When('{string} waits for a lease on {string}', async function (this: PooldWorld, holder: string, pool: string) {
-  const { length } = await this.client.leases.queue(pool);
-  const waiting: Waiting = { answer: null };
-  this.noted.set(`wait ${holder}`, waiting);
-  void acquire(this, { pool, holder, waitMs: PATIENCE_MS }).then(
-    (answer) => {
-      waiting.answer = answer;
-    },
-    // The daemon of a scenario may be killed under it.
-    () => {},
-  );
-  await this.until(`${holder} is in the queue of ${pool}`, async () => (await this.client.leases.queue(pool)).length > length);
+  await waits(this, { pool, holder, waitMs: PATIENCE_MS });
+});
+
+When(
+  '{string} waits for a lease on {string} with priority {int}',
+  async function (this: PooldWorld, holder: string, pool: string, priority: number) {
+    await waits(this, { pool, holder, waitMs: PATIENCE_MS, priority });
+  },
+);
+
+/** Asks now and then instead of waiting: has a ticket. */
+When('{string} takes a ticket of {string}', async function (this: PooldWorld, holder: string, pool: string) {
+  const answer = await acquire(this, { pool, holder, waitMs: null });
+  equal(answer.status, 202, answer.text);
+  this.noted.set(`ticket ${holder}`, (JSON.parse(answer.text) as Queued).id);
+});
+
+When('{string} shows its ticket', async function (this: PooldWorld, holder: string) {
+  const path = `/v1/tickets/${String(this.noted.get(`ticket ${holder}`))}`;
+  this.noted.set('answer', await ask({ socketPath: this.socket }, { method: 'GET', path }));
+});
+
+/** Rows of path and value in what its ticket says at last. */
+Then('the ticket of {string} comes to say:', async function (this: PooldWorld, holder: string, wanted: DataTable) {
+  await this.until(`the ticket of ${holder} says so`, async () => {
+    const ticket = await this.client.leases.ticket(String(this.noted.get(`ticket ${holder}`)), 0);
+    for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(ticket, path), value);
+    if (ticket.lease !== null) this.noted.set(`lease ${holder}`, ticket.lease);
+    return true;
+  });
+});
+
+/** All of them at once, each on a connection of its own. */
+When('{int} operators ask for the status of {string} at once', async function (this: PooldWorld, count: number, pool: string) {
+  const question = { method: 'GET', path: `/v1/pools/${pool}/status` };
+  this.noted.set('answers', await Promise.all(Array.from({ length: count }, () => ask({ socketPath: this.socket }, question))));
+});
+
+/** Rows of path and value, the same for everybody. */
+Then('all {int} are told:', function (this: PooldWorld, count: number, wanted: DataTable) {
+  const answers = this.noted.get('answers') as readonly Answer[];
+  equal(answers.length, count);
+  for (const { status, text } of answers) {
+    equal(status, 200, text);
+    for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(JSON.parse(text), path), value);
+  }
 });
 
 Then('{string} is granted an engine', async function (this: PooldWorld, holder: string) {
@@ -130,6 +165,17 @@ Then('nobody was granted an engine of {string} after {string}', async function (
   );
 });
 
+Then('all leases of {string} have ended as {word}', async function (this: PooldWorld, pool: string, how: string) {
+  deepEqual(await this.client.leases.list({ pool, holder: null, olderMs: null }), []);
+  const { items } = await eventsOf(this, pool);
+  const granted = items.filter(({ type }) => type === 'lease.granted').map(({ lease }) => lease);
+  ok(granted.length > 0, 'there was none');
+  deepEqual(
+    items.filter(({ type }) => type === `lease.${how}`).map(({ lease }) => lease),
+    granted,
+  );
+});
+
 /** By the daemon's own stamps, a rounding aside. */
 Then('the leases of {string} were cut not before the deadline', async function (this: PooldWorld, pool: string) {
   const { items } = await eventsOf(this, pool);
@@ -154,12 +200,30 @@ async function eventsOf(world: PooldWorld, pool: string): Promise<{ readonly ite
   return { items: [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => JSON.parse(data) as Told) };
 }
 
-function acquire(
-  world: PooldWorld,
-  { pool, holder, waitMs }: { readonly pool: string; readonly holder: string; readonly waitMs: number | null },
-): Promise<Answer> {
-  const body = JSON.stringify({ holder, ttlMs: TTL_MS, ...(waitMs === null ? {} : { waitMs }) });
+interface Wish {
+  readonly pool: string;
+  readonly holder: string;
+  readonly waitMs: number | null;
+  readonly priority?: number;
+}
+
+function acquire(world: PooldWorld, { pool, holder, waitMs, priority }: Wish): Promise<Answer> {
+  const body = JSON.stringify({ holder, ttlMs: TTL_MS, priority, ...(waitMs === null ? {} : { waitMs }) });
   return ask({ socketPath: world.socket }, { method: 'POST', path: `/v1/pools/${pool}/leases`, headers: JSON_TYPE, body });
+}
+
+async function waits(world: PooldWorld, wish: Wish): Promise<void> {
+  const { length } = await world.client.leases.queue(wish.pool);
+  const waiting: Waiting = { answer: null };
+  world.noted.set(`wait ${wish.holder}`, waiting);
+  void acquire(world, wish).then(
+    (answer) => {
+      waiting.answer = answer;
+    },
+    // The daemon of a scenario may be killed under it.
+    () => {},
+  );
+  await world.until(`${wish.holder} is in the queue`, async () => (await world.client.leases.queue(wish.pool)).length > length);
 }
 
 async function answerFor(world: PooldWorld, holder: string): Promise<Answer> {

@@ -103,7 +103,9 @@ Then('the file {string} holds the noted pid of {string}', function (this: PooldW
 });
 
 When('I begin poolctl {string}', function (this: PooldWorld, line: string) {
-  const child = spawn(process.execPath, [POOLCTL, '--socket', this.socket, ...words(line)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [POOLCTL, '--socket', this.socket, ...words(this.filled(line))], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const running: Running = { child, text: '' };
   const heard = (piece: string): void => {
     running.text += piece;
@@ -121,10 +123,20 @@ Then('the running poolctl prints {string}', async function (this: PooldWorld, te
   });
 });
 
+/** Looked at again when it has ended. */
+Then('the running poolctl prints {string} once', async function (this: PooldWorld, text: string) {
+  const running = runningOf(this);
+  await this.until(`it prints ${text}`, () => running.text.includes(text));
+  this.noted.set('once', text);
+});
+
 Then('the running poolctl ends with code {int}', async function (this: PooldWorld, code: number) {
-  const { child, text } = runningOf(this);
+  const running = runningOf(this);
+  const { child } = running;
   await this.until('it has ended', () => child.exitCode !== null || child.signalCode !== null);
-  equal(child.exitCode, code, text);
+  equal(child.exitCode, code, running.text);
+  const once = this.noted.get('once');
+  if (typeof once === 'string') equal(running.text.split(once).length, 2, running.text);
 });
 
 After(function (this: PooldWorld) {
