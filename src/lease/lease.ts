@@ -33,7 +33,7 @@ export interface LeaseStatus {
   readonly grantedAt: string;
   readonly heldMs: number;
   readonly renewals: number;
-  /** Never beyond the deadline of a drain; null while it is bound to a connection and nothing drains its engine. */
+  /** Never beyond the deadline of a drain; null while it is bound to a connection, unless a drain or the pool's `leases.maxHold` ends it. */
   readonly expiresAt: string | null;
   readonly draining: boolean;
   /** Of the drain of its engine. */

@@ -76,10 +76,13 @@ function ofLease(turn: Turn, event: About, held: Held): LeaseAnswer {
   switch (event.type) {
     case 'renew':
       return { is: 'renewed', held: renewed(turn, held, event.ttlMs) };
-    case 'attach':
-      return { is: 'granted', held: seatChanged(turn, held, { bind: 'connection', expiresMs: null, claimByMs: null }) };
+    case 'attach': {
+      const bound = { ...held.lease, bind: 'connection' } as const;
+      const expiresMs = expiryOf(bound, maxHoldOf(turn.state), turn.env.nowMs);
+      return { is: 'granted', held: seatChanged(turn, held, { bind: 'connection', expiresMs, claimByMs: null }) };
+    }
     case 'claim':
-      return { is: 'claimed', held: held.lease.claimByMs === null ? held : claimed(turn, held) };
+      return { is: 'claimed', held: held.lease.claimByMs === null ? held : seatChanged(turn, held, { claimByMs: null }) };
     case 'release':
       leaseEnded(turn, held, 'released', 'given back');
       if (event.engineFailed) engineReported(turn, held);
@@ -97,14 +100,10 @@ function ofLease(turn: Turn, event: About, held: Held): LeaseAnswer {
 /** A whole TTL from now on; whoever renews has it. */
 function renewed(turn: Turn, held: Held, ttlMs: number | null): Held {
   const lease = { ...held.lease, ttlMs: ttlMs ?? held.lease.ttlMs };
-  const expiresMs = lease.bind === 'connection' ? lease.expiresMs : expiryOf(lease, maxHoldOf(turn.state), turn.env.nowMs);
+  const expiresMs = expiryOf(lease, maxHoldOf(turn.state), turn.env.nowMs);
   const after = seatChanged(turn, held, { ttlMs: lease.ttlMs, expiresMs, renewals: lease.renewals + 1, claimByMs: null });
   emit(turn, 'lease.renewed', { lease: lease.id, holder: lease.holder, slot: lease.slot }, generationIn(turn.state, held.seat));
   return after;
-}
-
-function claimed(turn: Turn, held: Held): Held {
-  return seatChanged(turn, held, { claimByMs: null, ...(held.lease.bind === 'connection' ? { expiresMs: null } : {}) });
 }
 
 function ofTicket(turn: Turn, event: AboutTicket): LeaseAnswer {
