@@ -35,3 +35,11 @@ describe('leases.maxHold', () => {
     expect(ends(s.until(127))).toHaveLength(2);
   });
 });
+
+describe('a holder whose engine is gone', () => {
+  it('is told how that ended', () => {
+    const s = asks(ready(), 1);
+    s.crash(0, { signal: 'SIGSEGV' });
+    expect(ends(s)).toEqual([{ how: 'engine_lost', message: 'chat/0 has ended by itself: SIGSEGV' }]);
+  });
+});
