@@ -33,6 +33,12 @@ import type { PastLease, PastTicket } from './past-leases.ts';
 /** How often somebody who waits hears of a new position at most. */
 const POSITION_MS = 250;
 
+interface Asked {
+  readonly request: AcquireRequest;
+  /** Aborted when the caller has gone. */
+  readonly signal: AbortSignal;
+}
+
 export class Leases implements LeaseHost {
   readonly desk: LeaseDesk;
   readonly #clock: Clock;
@@ -68,11 +74,11 @@ export class Leases implements LeaseHost {
   async acquire(name: string, request: AcquireRequest, signal: AbortSignal): Promise<Acquired> {
     const pool = this.#pool(name);
     const { ticketId, answer } = await this.#acquired(pool, request);
-    if (answer.is === 'granted') return this.#handedOver(pool, answer.held, signal);
+    if (answer.is === 'granted') return this.#handedOver(pool, answer.held, { request, signal });
     if (answer.is !== 'queued') throw refusalOf(answer, 'cannot lease an engine');
     if (request.waitMs === null || request.waitMs === 0) return this.#queued(pool, ticketId);
     await this.#ended(ticketId, { untilMs: Number.POSITIVE_INFINITY, signal });
-    return this.#promoted(pool, ticketId, signal);
+    return this.#promoted(pool, ticketId, { request, signal });
   }
 
   async *acquireBound(name: string, request: AcquireRequest, signal: AbortSignal): AsyncIterable<BoundLine> {
@@ -214,12 +220,15 @@ export class Leases implements LeaseHost {
     if (ended !== null) throw leaseEnded(ended);
     const ticket = pool.state.tickets.find(({ id }) => id === ticketId);
     if (ticket !== undefined) {
-      if (request.waitMs !== null && request.waitMs > 0) await this.desk.ask(pool, { type: 'watch', ticketId, watchers: 1 });
+      if ((request.waitMs ?? 0) > 0 || request.bind === 'connection') await this.desk.ask(pool, { type: 'watch', ticketId, watchers: 1 });
       return { ticketId, answer: { is: 'queued', ticket } as const };
     }
     const past = this.desk.pastTicket(ticketId);
     if (past === null) throw ticketNotFound(ticketId);
-    throw ticketOver(past);
+    if (past.state !== 'left') throw ticketOver(past);
+    // Nobody was there for it any more, as when a connection broke, and nothing came of it: asked again it is asked anew.
+    if (this.#keys.known(pool.state.name, request)?.ticketId === ticketId) this.#keys.forgotten(pool.state.name, request);
+    return this.#acquired(pool, request);
   }
 
   /** Somebody is told of a promotion: that is stored first, or it would be lost with the daemon. */
@@ -235,20 +244,18 @@ export class Leases implements LeaseHost {
     return queuedOf(pool.state, ticket, { estimates: this.#estimator.of(pool.state), nowMs: this.#clock.nowMs() });
   }
 
-  async #promoted(pool: Pool, ticketId: string, signal: AbortSignal): Promise<Granted> {
+  async #promoted(pool: Pool, ticketId: string, asked: Asked): Promise<Granted> {
+    // Nothing became of it: the caller has gone.
+    if (this.desk.pastTicket(ticketId) === null) await this.desk.ask(pool, { type: 'hungUp', ticketId });
     const past = this.desk.pastTicket(ticketId);
-    if (past === null) {
-      // The caller has gone: nobody is to be told.
-      await this.leave(ticketId);
-      throw new PooldError('ticket_not_found', 'cannot go on waiting: the caller has gone');
-    }
+    if (past === null) throw new PooldError('ticket_not_found', 'cannot go on waiting: the caller has gone');
     if (past.lease === null) throw ticketOver(past);
-    return this.#handedOver(pool, past.lease, signal);
+    return this.#handedOver(pool, past.lease, asked);
   }
 
-  /** What is granted to somebody who has hung up is given back at once. */
-  #handedOver(pool: Pool, held: Held, signal: AbortSignal): Granted {
-    if (signal.aborted) void this.#givenBack(held.lease.id);
+  /** What is granted to somebody who has hung up is given back at once, unless he has a key to ask for it again. */
+  #handedOver(pool: Pool, held: Held, { request, signal }: Asked): Granted {
+    if (signal.aborted && request.key === null) void this.#givenBack(held.lease.id);
     return grantedOf(pool.state, held, this.#seen());
   }
 

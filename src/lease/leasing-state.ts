@@ -119,6 +119,10 @@ function ofTicket(turn: Turn, event: AboutTicket): LeaseAnswer {
     case 'ask':
       ticketChanged(turn, { ...ticket, seenMs: nowMs });
       return { is: 'queued', ticket };
+    case 'hungUp':
+      if (ticket.watchers > 1) ticketChanged(turn, { ...ticket, watchers: ticket.watchers - 1, seenMs: nowMs });
+      else ticketEnded(turn, ticket, { state: 'left', lease: null, refused: null });
+      return { is: 'done' };
     case 'leave':
       ticketEnded(turn, ticket, { state: 'left', lease: null, refused: null });
       return { is: 'done' };

@@ -30,6 +30,10 @@ export class Remembered<Value> {
     }
   }
 
+  drop(key: string): void {
+    this.#entries.delete(key);
+  }
+
   get(key: string): Value | null {
     return this.#entries.get(key)?.value ?? null;
   }

@@ -43,3 +43,14 @@ describe('a holder whose engine is gone', () => {
     expect(ends(s)).toEqual([{ how: 'engine_lost', message: 'chat/0 has ended by itself: SIGSEGV' }]);
   });
 });
+
+describe('two connections that wait for one ticket', () => {
+  it('lose it with the last of them', () => {
+    const s = asks(asks(ready(), 1), 2).send({ type: 'watch', to: 3, ticketId: 't-2', watchers: 1 });
+    s.send({ type: 'hungUp', to: 4, ticketId: 't-2' });
+    expect(s.state.tickets).toMatchObject([{ id: 't-2', watchers: 1 }]);
+    s.send({ type: 'hungUp', to: 5, ticketId: 't-2' });
+    expect(s.state.tickets).toEqual([]);
+    expect(s.effects.at(-1)).toMatchObject({ do: 'answer', to: 5, answer: { is: 'done' } });
+  });
+});
