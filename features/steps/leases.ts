@@ -1,240 +1,225 @@
-/** Programs that use engines: each goes by its name, takes a lease over HTTP, keeps it, waits for it, gives it back. */
+/** Those who take leases, keep them and give them back, over HTTP; and what an operator sees of it. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { join } from 'node:path';
 import type { DataTable } from '@cucumber/cucumber';
-import { Then, When } from '@cucumber/cucumber';
-import type { Acquired, Granted, Queued } from '../../src/lease/lease.ts';
+import { After, Given, Then, When } from '@cucumber/cucumber';
+import type { LeaseStatus } from '../../src/lease/lease.ts';
 import type { Answer } from '../support/asking.ts';
 import { ask } from '../support/asking.ts';
+import type { Holder } from '../support/holder.ts';
+import { acquireOf, holderOf, holdersOf } from '../support/holder.ts';
 import type { PooldWorld } from '../support/world.ts';
 import { isLike } from './lifecycle.ts';
-import { at } from './operator.ts';
+import { at, words } from './operator.ts';
 
-const JSON_TYPE = { 'content-type': 'application/json' };
-/** Nobody renews in these scenarios: longer than any of them. */
-const TTL_MS = 600_000;
-const PATIENCE_MS = 60_000;
-
-When('{string} takes a lease on {string}', async function (this: PooldWorld, holder: string, pool: string) {
-  const answer = await acquire(this, { pool, holder, waitMs: 0 });
-  equal(answer.status, 201, answer.text);
-  this.noted.set(`lease ${holder}`, JSON.parse(answer.text) as Granted);
+After(function (this: PooldWorld) {
+  for (const { request } of holdersOf(this).values()) request?.hangUp();
 });
 
-When('{string} asks for a lease on {string}', async function (this: PooldWorld, holder: string, pool: string) {
-  this.noted.set('answer', await acquire(this, { pool, holder, waitMs: null }));
+/** From here on. */
+Given('whoever takes leases may use the lease socket only', function (this: PooldWorld) {
+  this.noted.set('socket of holders', join(this.dir, 'run/lease.sock'));
 });
 
-When('{string} asks for a lease on {string} without waiting', async function (this: PooldWorld, holder: string, pool: string) {
-  this.noted.set('answer', await acquire(this, { pool, holder, waitMs: 0 }));
+When('{word} takes a lease of {string}', async function (this: PooldWorld, name: string, pool: string) {
+  await takes(this, { name, pool, wish: {} });
 });
 
-/** Hangs on the request; whoever waits is in the queue when the step is over. */
-When('{string} waits for a lease on {string}', async function (this: PooldWorld, holder: string, pool: string) {
-  await waits(this, { pool, holder, waitMs: PATIENCE_MS });
+When('{word} takes a lease of {string} with:', async function (this: PooldWorld, name: string, pool: string, wish: DataTable) {
+  await takes(this, { name, pool, wish: wish.rowsHash() });
 });
 
-When(
-  '{string} waits for a lease on {string} with priority {int}',
-  async function (this: PooldWorld, holder: string, pool: string, priority: number) {
-    await waits(this, { pool, holder, waitMs: PATIENCE_MS, priority });
-  },
-);
-
-/** Asks now and then instead of waiting: has a ticket. */
-When('{string} takes a ticket of {string}', async function (this: PooldWorld, holder: string, pool: string) {
-  const answer = await acquire(this, { pool, holder, waitMs: null });
-  equal(answer.status, 202, answer.text);
-  this.noted.set(`ticket ${holder}`, (JSON.parse(answer.text) as Queued).id);
+/** Whatever comes of it. */
+When('{word} asks for a lease of {string}', async function (this: PooldWorld, name: string, pool: string) {
+  await asks(this, { name, pool, wish: {} });
 });
 
-When('{string} shows its ticket', async function (this: PooldWorld, holder: string) {
-  const path = `/v1/tickets/${String(this.noted.get(`ticket ${holder}`))}`;
-  this.noted.set('answer', await ask({ socketPath: this.socket }, { method: 'GET', path }));
+When('{word} asks for a lease of {string} with:', async function (this: PooldWorld, name: string, pool: string, wish: DataTable) {
+  await asks(this, { name, pool, wish: wish.rowsHash() });
 });
 
-/** Rows of path and value in what its ticket says at last. */
-Then('the ticket of {string} comes to say:', async function (this: PooldWorld, holder: string, wanted: DataTable) {
-  await this.until(`the ticket of ${holder} says so`, async () => {
-    const ticket = await this.client.leases.ticket(String(this.noted.get(`ticket ${holder}`)), 0);
-    for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(ticket, path), value);
-    if (ticket.lease !== null) this.noted.set(`lease ${holder}`, ticket.lease);
+When('{word} renews the lease', async function (this: PooldWorld, name: string) {
+  await sends(this, holderOf(this, name), { method: 'POST', path: '/v1/leases/LEASE/renew', body: '{"token": "TOKEN"}' });
+});
+
+When('{word} renews the lease until it was held for {int} ms', async function (this: PooldWorld, name: string, heldMs: number) {
+  const holder = holderOf(this, name);
+  await this.until(`${name} has held it for ${heldMs} ms`, async () => {
+    await sends(this, holder, { method: 'POST', path: '/v1/leases/LEASE/renew', body: '{"token": "TOKEN"}' });
+    equal(answerOf(this).status, 200, answerOf(this).text);
+    return ((await leaseOf(this, name))?.heldMs ?? 0) >= heldMs;
+  });
+});
+
+When('{word} has held the lease for {int} ms', async function (this: PooldWorld, name: string, heldMs: number) {
+  await this.until(`${name} has held it for ${heldMs} ms`, async () => ((await leaseOf(this, name))?.heldMs ?? 0) >= heldMs);
+});
+
+When('{word} releases the lease', async function (this: PooldWorld, name: string) {
+  await sends(this, holderOf(this, name), { method: 'DELETE', path: '/v1/leases/LEASE', headers: { 'poold-lease-token': 'TOKEN' } });
+  equal(answerOf(this).status, 200, answerOf(this).text);
+});
+
+When('{word} releases the lease, as the engine has failed', async function (this: PooldWorld, name: string) {
+  const path = '/v1/leases/LEASE?outcome=engine_failed';
+  await sends(this, holderOf(this, name), { method: 'DELETE', path, headers: { 'poold-lease-token': 'TOKEN' } });
+  equal(answerOf(this).status, 200, answerOf(this).text);
+});
+
+/** LEASE, TOKEN and TICKET stand for its own. */
+When('{word} sends {word} {string}', async function (this: PooldWorld, name: string, method: string, path: string) {
+  await sends(this, holderOf(this, name), { method, path });
+});
+
+// biome-ignore lint/complexity/useMaxParams: the words of the step, and its text
+When('{word} sends {word} {string}:', async function (this: PooldWorld, name: string, method: string, path: string, body: string) {
+  await sends(this, holderOf(this, name), { method, path, body });
+});
+
+When('{word} runs poolctl {string}', async function (this: PooldWorld, name: string, line: string) {
+  const socket = this.noted.get('socket of holders');
+  await this.poolctl(...words(holderOf(this, name).filled(line)), ...(socket === undefined ? [] : ['--socket', String(socket)]));
+});
+
+When('{word} sends DELETE {string} with the token {string}', async function (this: PooldWorld, name: string, path: string, token: string) {
+  await sends(this, holderOf(this, name), { method: 'DELETE', path, headers: { 'poold-lease-token': token } });
+});
+
+When('{word} sends DELETE {string} with the token of {word}', async function (this: PooldWorld, name: string, path: string, other: string) {
+  const { token } = holderOf(this, other).held();
+  await sends(this, holderOf(this, name), { method: 'DELETE', path, headers: { 'poold-lease-token': token } });
+});
+
+When('{word} takes note of the lease in its output', function (this: PooldWorld, name: string) {
+  holderOf(this, name).told({ status: 201, headers: {}, text: this.looked().stdout });
+});
+
+When('the time that {word} was given has passed', async function (this: PooldWorld, name: string) {
+  const atMs = Date.parse(holderOf(this, name).held().expiresAt ?? '');
+  await this.until(`it is ${new Date(atMs).toISOString()}`, () => Date.now() > atMs);
+});
+
+Then('{word} holds the lease', async function (this: PooldWorld, name: string) {
+  const { id } = holderOf(this, name).held();
+  equal((await leaseOf(this, name))?.id, id, `${id} is not held`);
+});
+
+/** Rows of path and value in what `GET /v1/leases/{id}` says; a value between slashes is a pattern. */
+Then('the lease of {word} shows:', async function (this: PooldWorld, name: string, wanted: DataTable) {
+  const lease = await leaseOf(this, name);
+  for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(lease, path), value);
+});
+
+Then('the lease of {word} has ended as {word}', async function (this: PooldWorld, name: string, how: string) {
+  await this.until(`the lease of ${name} has ended as ${how}`, async () => {
+    const { status, text } = await ask(socketOf(this), { method: 'GET', path: `/v1/leases/${holderOf(this, name).held().id}` });
+    equal(status, 410, text);
+    const { code, reason } = JSON.parse(text) as Record<string, unknown>;
+    deepEqual([code, reason], ['lease_ended', how]);
     return true;
   });
 });
 
-/** All of them at once, each on a connection of its own. */
-When('{int} operators ask for the status of {string} at once', async function (this: PooldWorld, count: number, pool: string) {
-  const question = { method: 'GET', path: `/v1/pools/${pool}/status` };
-  this.noted.set('answers', await Promise.all(Array.from({ length: count }, () => ask({ socketPath: this.socket }, question))));
+/** Names, the one that has held longest first, or nothing. */
+Then('the leases of {string} are held by {string}', async function (this: PooldWorld, pool: string, names: string) {
+  const { stdout } = await this.poolctl('leases', pool, '--output', 'json');
+  const { items } = JSON.parse(stdout) as { items: LeaseStatus[] };
+  equal(items.map(({ holder }) => holder).join(', '), names);
 });
 
-/** Rows of path and value, the same for everybody. */
-Then('all {int} are told:', function (this: PooldWorld, count: number, wanted: DataTable) {
-  const answers = this.noted.get('answers') as readonly Answer[];
-  equal(answers.length, count);
-  for (const { status, text } of answers) {
-    equal(status, 200, text);
-    for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(JSON.parse(text), path), value);
-  }
+/** Each as a string behind the one before it. */
+Then('the tokens of {string} rise in this order', function (this: PooldWorld, names: string) {
+  const tokens = names.split(', ').map((name) => holderOf(this, name).held().token);
+  ok(new Set(tokens).size === tokens.length, `some are the same: ${tokens.join(' ')}`);
+  deepEqual(tokens, tokens.toSorted());
 });
 
-Then('{string} is granted an engine', async function (this: PooldWorld, holder: string) {
-  const answer = await answerFor(this, holder);
-  equal(answer.status, 201, answer.text);
-  this.noted.set(`lease ${holder}`, JSON.parse(answer.text) as Granted);
-});
-
-/** Rows of path and value in what the waiting request is answered at last. */
-Then('{string} is refused with {int}:', async function (this: PooldWorld, holder: string, status: number, wanted: DataTable) {
-  const answer = await answerFor(this, holder);
-  equal(answer.status, status, answer.text);
-  for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(JSON.parse(answer.text), path), value);
-});
-
-Then('{string} still waits', function (this: PooldWorld, holder: string) {
-  equal((this.noted.get(`wait ${holder}`) as Waiting).answer, null);
-});
-
-When('{string} gives its lease back', async function (this: PooldWorld, holder: string) {
-  const { id, token } = leaseOf(this, holder);
-  deepEqual(await this.client.leases.release(id, { token, outcome: null }), { outcome: 'released' });
-});
-
-Then('{string} holds its lease on {string}', async function (this: PooldWorld, holder: string, engine: string) {
-  const lease = await this.client.leases.lease(leaseOf(this, holder).id);
-  equal(lease.engine.id, engine);
-  equal(lease.engine.generation, leaseOf(this, holder).engine.generation, 'nobody is moved behind his back');
-});
-
-/** Rows of path and value in the answer to a renewal. */
-Then('a renewal tells {string}:', async function (this: PooldWorld, holder: string, wanted: DataTable) {
-  const { id, token } = leaseOf(this, holder);
-  const renewed = await this.client.leases.renew(id, { token, ttlMs: null });
-  for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(renewed, path), value);
-});
-
-Then(
-  'a renewal tells {string} that its lease has ended, like {string}',
-  async function (this: PooldWorld, holder: string, pattern: string) {
-    await this.until(`the lease of ${holder} has ended`, async () => {
-      const { id, token } = leaseOf(this, holder);
-      const body = JSON.stringify({ token });
-      const answer = await ask({ socketPath: this.socket }, { method: 'POST', path: `/v1/leases/${id}/renew`, headers: JSON_TYPE, body });
-      equal(answer.status, 410, answer.text);
-      const { code, detail } = JSON.parse(answer.text) as { readonly code: string; readonly detail: string };
-      equal(code, 'lease_ended');
-      match(detail, new RegExp(pattern));
-      return true;
-    });
-  },
-);
-
-Then('the lease of {string} ends not beyond the deadline of its drain', async function (this: PooldWorld, holder: string) {
-  const { expiresAt, deadlineAt, draining } = await this.client.leases.lease(leaseOf(this, holder).id);
-  ok(draining && expiresAt !== null && deadlineAt !== null, 'it is told of a drain');
-  ok(Date.parse(expiresAt) <= Date.parse(deadlineAt), `it expires at ${expiresAt}, and is cut at ${deadlineAt}`);
-});
-
-/** Columns are paths in what `poolctl queue` shows; nobody else waits. */
-Then('the queue of {string} is:', async function (this: PooldWorld, pool: string, wanted: DataTable) {
-  const { stdout } = await this.poolctl('queue', pool, '--output', 'json');
-  const { items } = JSON.parse(stdout) as { readonly items: readonly unknown[] };
-  equal(items.length, wanted.hashes().length, stdout);
-  for (const [index, row] of wanted.hashes().entries())
-    for (const [path, value] of Object.entries(row)) isLike(at(items[index], path), value);
-});
-
-/** By events: those who were promoted, in this order and nobody else. */
-Then('those who waited for {string} were promoted in the order {string}', async function (this: PooldWorld, pool: string, list: string) {
-  await this.until(`${list} are promoted`, async () => {
-    const { items } = await eventsOf(this, pool);
-    const holders = items.filter(({ type }) => type === 'ticket.promoted').map(({ holder }) => holder);
-    deepEqual(holders, list.split(', '));
+Then('{string} has granted {int} of {int} slots', async function (this: PooldWorld, pool: string, granted: number, slots: number) {
+  await this.until(`${granted} of ${slots} slots of ${pool} are granted, by all that tells of it`, async () => {
+    const { activeLeases, slotsTotal, slotsFree } = await this.status(pool);
+    deepEqual({ activeLeases, slotsTotal, slotsFree }, { activeLeases: granted, slotsTotal: slots, slotsFree: slots - granted });
+    const page = await this.get('/metrics');
+    match(page, new RegExp(`^poold_pool_active_leases\\{pool="${pool}"\\} ${granted}$`, 'm'));
+    match(page, new RegExp(`^poold_pool_slots\\{pool="${pool}",state="free"\\} ${slots - granted}$`, 'm'));
     return true;
   });
 });
 
-/** Rows of an event, in the order in which they were told; more facts and other events may stand between. */
-Then('nobody was granted an engine of {string} after {string}', async function (this: PooldWorld, pool: string, type: string) {
-  const { items } = await eventsOf(this, pool);
-  const from = items.findIndex((event) => event.type === type);
-  ok(from >= 0, `there was no ${type}`);
+Then('neither lists nor events nor the log ever showed the token of {word}', async function (this: PooldWorld, name: string) {
+  const { id, token } = holderOf(this, name).held();
+  const places = ['/v1/leases', `/v1/leases/${id}`, '/v1/pools', '/v1/events?follow=false', '/metrics'];
+  const texts = [...(await Promise.all(places.map((path) => this.get(path)))), JSON.stringify(this.daemonLog())];
+  ok(texts[0]?.includes(id), 'the lease itself is listed');
+  for (const [index, text] of texts.entries()) ok(!text.includes(token), `${places[index] ?? 'the log'} shows it`);
+});
+
+/** Rows of path and value in one of them; a value between slashes is a pattern. */
+Then('the events of {string} tell {string} with:', async function (this: PooldWorld, pool: string, type: string, facts: DataTable) {
+  await this.until(`${type} is told of ${pool}`, async () => {
+    const found = (await eventsOf(this, pool)).filter((event) => event.type === type);
+    const told = found.some((event) => Object.entries(facts.rowsHash()).every(([path, value]) => isAlike(at(event, path), value)));
+    if (!told) throw new Error(`there were ${JSON.stringify(found)}`);
+    return true;
+  });
+});
+
+Then('the events of {string} never tell {string}', async function (this: PooldWorld, pool: string, type: string) {
+  const events = await eventsOf(this, pool);
+  ok(events.length > 0, 'there are no events at all');
   deepEqual(
-    items.slice(from).filter((event) => event.type === 'lease.granted'),
+    events.filter((event) => event.type === type),
     [],
   );
 });
 
-Then('all leases of {string} have ended as {word}', async function (this: PooldWorld, pool: string, how: string) {
-  deepEqual(await this.client.leases.list({ pool, holder: null, olderMs: null }), []);
-  const { items } = await eventsOf(this, pool);
-  const granted = items.filter(({ type }) => type === 'lease.granted').map(({ lease }) => lease);
-  ok(granted.length > 0, 'there was none');
-  deepEqual(
-    items.filter(({ type }) => type === `lease.${how}`).map(({ lease }) => lease),
-    granted,
-  );
-});
-
-/** By the daemon's own stamps, a rounding aside. */
-Then('the leases of {string} were cut not before the deadline', async function (this: PooldWorld, pool: string) {
-  const { items } = await eventsOf(this, pool);
-  const begun = items.findLast(({ type }) => type === 'drain.started');
-  const cut = items.filter(({ type }) => type === 'lease.forced');
-  ok(begun !== undefined && cut.length > 0, 'there was a drain that cut somebody');
-  for (const { at: when } of cut)
-    ok(Date.parse(String(when)) >= Date.parse(String(begun.deadlineAt)) - ROUNDING_MS, `cut at ${when}, deadline ${begun.deadlineAt}`);
-});
-
-const ROUNDING_MS = 2;
-
-interface Waiting {
-  answer: Answer | null;
+export async function sends(world: PooldWorld, holder: Holder, question: Parameters<Holder['ask']>[0]): Promise<void> {
+  const { path, body, headers } = question;
+  const shown = Object.entries(headers ?? {}).map(([name, value]) => [name, holder.filled(value)]);
+  const filled = { ...question, path: holder.filled(path), headers: Object.fromEntries(shown) as Record<string, string> };
+  world.noted.set('answer', await holder.ask(body === undefined ? filled : { ...filled, body: holder.filled(body) }));
 }
 
-type Told = Readonly<Record<string, unknown>>;
-
-/** All that is still known of what has happened to the pool. */
-async function eventsOf(world: PooldWorld, pool: string): Promise<{ readonly items: readonly Told[] }> {
-  const text = await world.get(`/v1/events?follow=false&pool=${pool}`);
-  return { items: [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => JSON.parse(data) as Told) };
-}
-
-interface Wish {
+export interface Wanted {
+  readonly name: string;
   readonly pool: string;
-  readonly holder: string;
-  readonly waitMs: number | null;
-  readonly priority?: number;
+  readonly wish: Readonly<Record<string, string | number>>;
 }
 
-function acquire(world: PooldWorld, { pool, holder, waitMs, priority }: Wish): Promise<Answer> {
-  const body = JSON.stringify({ holder, ttlMs: TTL_MS, priority, ...(waitMs === null ? {} : { waitMs }) });
-  return ask({ socketPath: world.socket }, { method: 'POST', path: `/v1/pools/${pool}/leases`, headers: JSON_TYPE, body });
+async function asks(world: PooldWorld, { name, pool, wish }: Wanted): Promise<void> {
+  const holder = holderOf(world, name);
+  world.noted.set('answer', await holder.ask(acquireOf(pool, holder, wish)));
 }
 
-async function waits(world: PooldWorld, wish: Wish): Promise<void> {
-  const { length } = await world.client.leases.queue(wish.pool);
-  const waiting: Waiting = { answer: null };
-  world.noted.set(`wait ${wish.holder}`, waiting);
-  void acquire(world, wish).then(
-    (answer) => {
-      waiting.answer = answer;
-    },
-    // The daemon of a scenario may be killed under it.
-    () => {},
-  );
-  await world.until(`${wish.holder} is in the queue`, async () => (await world.client.leases.queue(wish.pool)).length > length);
+async function takes(world: PooldWorld, { name, pool, wish }: Wanted): Promise<void> {
+  await asks(world, { name, pool, wish: { waitMs: 0, ...wish } });
+  equal(answerOf(world).status, 201, answerOf(world).text);
 }
 
-async function answerFor(world: PooldWorld, holder: string): Promise<Answer> {
-  const waiting = world.noted.get(`wait ${holder}`) as Waiting;
-  await world.until(`${holder} is answered`, () => waiting.answer !== null);
-  if (waiting.answer === null) throw new Error('unreachable');
-  return waiting.answer;
+/** Null once it has ended. */
+async function leaseOf(world: PooldWorld, name: string): Promise<LeaseStatus | null> {
+  const { id } = holderOf(world, name).held();
+  const { items } = JSON.parse(await world.get('/v1/leases')) as { items: LeaseStatus[] };
+  return items.find((lease) => lease.id === id) ?? null;
 }
 
-export function leaseOf(world: PooldWorld, holder: string): Extract<Acquired, { outcome: 'granted' }> {
-  const lease = world.noted.get(`lease ${holder}`) as Granted | undefined;
-  if (lease === undefined) throw new Error(`${holder} has no lease`);
-  return lease;
+async function eventsOf(world: PooldWorld, pool: string): Promise<{ readonly type: string }[]> {
+  const text = await world.get(`/v1/events?follow=false&pool=${pool}`);
+  return [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => JSON.parse(data) as { readonly type: string });
+}
+
+export function isAlike(value: unknown, wanted: string): boolean {
+  try {
+    isLike(value, wanted);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function socketOf(world: PooldWorld): { readonly socketPath: string } {
+  return { socketPath: world.socket };
+}
+
+function answerOf(world: PooldWorld): Answer {
+  return world.noted.get('answer') as Answer;
 }
