@@ -135,15 +135,6 @@ Then('the lease of {string} ends not beyond the deadline of its drain', async fu
   ok(Date.parse(expiresAt) <= Date.parse(deadlineAt), `it expires at ${expiresAt}, and is cut at ${deadlineAt}`);
 });
 
-/** Columns are paths in what `poolctl queue` shows; nobody else waits. */
-Then('the queue of {string} is:', async function (this: PooldWorld, pool: string, wanted: DataTable) {
-  const { stdout } = await this.poolctl('queue', pool, '--output', 'json');
-  const { items } = JSON.parse(stdout) as { readonly items: readonly unknown[] };
-  equal(items.length, wanted.hashes().length, stdout);
-  for (const [index, row] of wanted.hashes().entries())
-    for (const [path, value] of Object.entries(row)) isLike(at(items[index], path), value);
-});
-
 /** By events: those who were promoted, in this order and nobody else. */
 Then('those who waited for {string} were promoted in the order {string}', async function (this: PooldWorld, pool: string, list: string) {
   await this.until(`${list} are promoted`, async () => {
