@@ -6,7 +6,7 @@ Feature: poolctl lease exec runs a command that has an engine for as long as it 
       engine: { command: [ENGINES/says-signal.sh, "${port}"] }
       readyAfter: 30ms
       backoff: { delay: 50ms }
-      leases: { ttl: 1500ms }
+      leases: { ttl: 3s }
       """
 
   Scenario: The command is told where its engine is
@@ -52,7 +52,7 @@ Feature: poolctl lease exec runs a command that has an engine for as long as it 
     When in the background I run poolctl "lease exec chat --holder nightly -- ENGINES/works-until.sh DIR/go 7"
     Then in the background it prints "works with l-"
     And the leases of "chat" are held by "nightly"
-    And the lease of nightly has come to be renewed 5 times
+    And the lease of nightly has come to be renewed 4 times
     And "chat" has granted 1 of 1 slots
     When the file "go" is made
     Then what ran in the background has ended with 7

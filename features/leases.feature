@@ -7,6 +7,7 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
       slots: 3
       readyAfter: 30ms
       backoff: { delay: 50ms }
+      leases: { ttl: 10m }
       """
 
   Scenario: Leases are counted, by the status and by the metrics, and never below zero
@@ -93,6 +94,7 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
       replicas: 2
       slots: 2
       readyAfter: 30ms
+      leases: { ttl: 10m }
       """
     When the daemon is started
     Then the pool "chat" becomes running
@@ -152,8 +154,8 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
     When the daemon is started
     Then the pool "chat" becomes running
     When alice takes a lease of "chat" with:
-      | ttlMs | 1500 |
-    And alice renews the lease until it was held for 3500 ms
+      | ttlMs | 3000 |
+    And alice renews the lease until it was held for 5000 ms
     Then alice holds the lease
     When alice sends POST "/v1/leases/LEASE/renew":
       """
@@ -166,7 +168,7 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
     And the lease of alice has ended as expired
     And the events of "chat" tell "lease.granted" with:
       | holder | alice |
-      | ttlMs  | 1500  |
+      | ttlMs  | 3000  |
     And the events of "chat" never tell "lease.renewed"
 
   Scenario: Nobody holds a lease for longer than leases.maxHold, however it is held
@@ -175,19 +177,19 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
       engine: { command: [ENGINES/says-signal.sh] }
       slots: 2
       readyAfter: 30ms
-      leases: { ttl: 1s, maxHold: 2s }
+      leases: { ttl: 3s, maxHold: 4s }
       """
     When the daemon is started
     Then the pool "chat" becomes running
     When bob holds a lease of "chat" by a connection
     And alice takes a lease of "chat"
-    And alice renews the lease until it was held for 1000 ms
+    And alice renews the lease until it was held for 3100 ms
     Then the lease of alice has ended as expired
     When alice renews the lease
-    Then it is refused with 410 lease_ended, saying "held for 2000 ms, the pool's leases.maxHold"
+    Then it is refused with 410 lease_ended, saying "held for 4000 ms, the pool's leases.maxHold"
     And bob hears "ended" with:
       | how     | expired                                    |
-      | message | held for 2000 ms, the pool's leases.maxHold |
+      | message | held for 4000 ms, the pool's leases.maxHold |
     And the connection of bob ends
     And "chat" has granted 0 of 2 slots
 
@@ -245,9 +247,9 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
     Then the lease of alice has ended as released
     And "chat" has granted 0 of 3 slots
     When bob takes a lease of "chat" with:
-      | ttlMs | 400 |
+      | ttlMs | 2000 |
     And bob binds the lease to a connection
-    And bob has held the lease for 1500 ms
+    And bob has held the lease for 3000 ms
     Then bob holds the lease
     When bob releases the lease
     Then bob hears "ended" with:
@@ -258,9 +260,9 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
     When the daemon is started
     Then the pool "chat" becomes running
     When alice holds a lease of "chat" by a connection with:
-      | ttlMs | 1500 |
+      | ttlMs | 5000 |
     And bob holds a lease of "chat" by a connection with:
-      | ttlMs | 20000 |
+      | ttlMs | 60000 |
     And the daemon is killed with SIGKILL
     And the daemon is started again
     Then the lease of bob shows:
@@ -349,6 +351,7 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
       replicas: 2
       readyAfter: 30ms
       backoff: { delay: 50ms }
+      leases: { ttl: 10m }
       """
     When the daemon is started
     Then the pool "chat" becomes running
@@ -375,6 +378,7 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
       replicas: 2
       slots: 3
       readyAfter: 30ms
+      leases: { ttl: 10m }
       """
     When the daemon is started
     Then the pool "chat" becomes running
@@ -403,16 +407,19 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
     When the daemon is started
     Then the pool "chat" becomes running
     When alice takes a lease of "chat" with:
-      | ttlMs | 2000 |
+      | ttlMs | 4000 |
     And bob takes a lease of "chat"
     And the daemon is killed with SIGKILL
     And the time that alice was given has passed
     And the daemon is started again
     Then alice holds the lease
-    When alice renews the lease
+    When alice sends POST "/v1/leases/LEASE/renew":
+      """
+      {"token": "TOKEN", "ttlMs": 60000}
+      """
     Then the answer is 200 with:
-      | ttlMs    | 2000 |
-      | renewals | 1    |
+      | ttlMs    | 60000 |
+      | renewals | 1     |
     When alice sends POST "/v1/leases/LEASE/verify":
       """
       {"token": "TOKEN"}
@@ -425,7 +432,6 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
     Then the tokens of "alice, bob, carol" rise in this order
     And the lease of carol shows:
       | slot | 2 |
-    And the lease of alice has ended as expired
 
   Scenario: The lease of an engine that died while no daemon was there is lost
     Given the pool "chat":
@@ -434,6 +440,7 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
       replicas: 2
       readyAfter: 30ms
       backoff: { delay: 50ms }
+      leases: { ttl: 10m }
       """
     When the daemon is started
     Then the pool "chat" becomes running
@@ -473,21 +480,20 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
     When alice takes a lease of "chat"
     And alice has held the lease for 4000 ms
     And bob takes a lease of "chat"
-    Then the metric 'poold_lease_oldest_seconds{pool="chat"}' is at least 4
+    And I ask for "/v1/leases?older=4s&pool=chat"
+    Then the answer is 200 with:
+      | items.0.holder | alice     |
+      | items.1        | undefined |
+    And the metric 'poold_lease_oldest_seconds{pool="chat"}' is at least 4
     When I run poolctl "leases chat --older 4s"
     Then it succeeds
     And it prints "alice"
-    And it does not print "bob"
     When I run poolctl "leases --holder bob"
     Then it prints "bob"
     And it does not print "alice"
     When I run poolctl "leases chat --older 1h"
     Then it succeeds
     And it complains "no lease is held on chat for 1h or longer"
-    When I ask for "/v1/leases?older=4s&pool=chat"
-    Then the answer is 200 with:
-      | items.0.holder | alice     |
-      | items.1        | undefined |
     When alice releases the lease
     And bob releases the lease
     Then the metric 'poold_lease_oldest_seconds{pool="chat"}' is 0
@@ -562,7 +568,7 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
       engine: { command: [ENGINES/says-signal.sh] }
       slots: 3
       readyAfter: 30ms
-      leases: { ttlMax: 5m }
+      leases: { ttl: 5m, ttlMax: 5m }
       """
     When the daemon is started
     Then the pool "chat" becomes running

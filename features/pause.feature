@@ -7,6 +7,7 @@ Feature: A pause takes no new leases and leaves engines and holders alone
       slots: 2
       readyAfter: 30ms
       backoff: { delay: 50ms }
+      leases: { ttl: 10m }
       """
 
   Scenario: A paused pool refuses, and whoever holds a lease goes on
@@ -74,6 +75,7 @@ Feature: A pause takes no new leases and leaves engines and holders alone
       replicas: 2
       slots: 2
       readyAfter: 30ms
+      leases: { ttl: 10m }
       """
     When the daemon is started
     Then the pool "chat" becomes running
@@ -141,6 +143,7 @@ Feature: A pause takes no new leases and leaves engines and holders alone
       replicas: 2
       readyAfter: 30ms
       backoff: { delay: 50ms }
+      leases: { ttl: 10m }
       """
     When the daemon is started
     Then the pool "chat" becomes running

@@ -122,8 +122,7 @@ Then('the lease of {word} has ended as {word}', async function (this: PooldWorld
 
 /** Names, the one that has held longest first, or nothing. */
 Then('the leases of {string} are held by {string}', async function (this: PooldWorld, pool: string, names: string) {
-  const { stdout } = await this.poolctl('leases', pool, '--output', 'json');
-  const { items } = JSON.parse(stdout) as { items: LeaseStatus[] };
+  const { items } = JSON.parse(await this.get(`/v1/leases?pool=${pool}`)) as { items: LeaseStatus[] };
   equal(items.map(({ holder }) => holder).join(', '), names);
 });
 
