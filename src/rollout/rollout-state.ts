@@ -166,12 +166,12 @@ function isBack(turn: Turn, { step, toSpecId }: Rollout, replica: number): boole
   return step === 'back' && livePhase(engineAt(turn, replica))?.run.specId !== toSpecId;
 }
 
-/** Beside the old one (true), in its place (false), or not yet. In the place of nothing there is always room for one, and in blue-green for all. */
+/** Beside the old one (true), in its place (false), or not yet. In the place of nothing there is always room for one; in blue-green for all. */
 function roomFor({ units, maxSurge, maxUnavailable, strategy }: Rollout, lives: boolean): boolean | null {
+  if (strategy === 'blue-green') return lives;
   const away = units.filter(({ inPlace }) => inPlace).length;
   if (lives && units.length - away < maxSurge) return true;
-  if (lives) return away < maxUnavailable ? false : null;
-  return strategy === 'blue-green' || away < Math.max(1, maxUnavailable) ? false : null;
+  return away < (lives ? maxUnavailable : Math.max(1, maxUnavailable)) ? false : null;
 }
 
 function unitBegun(turn: Turn, rollout: Rollout, unit: Unit): void {
