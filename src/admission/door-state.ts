@@ -21,6 +21,8 @@ export function hopeless(state: PoolState, { nowMs, timeoutMs }: { readonly nowM
   if (state.engines.some((engine) => takesLeases({ ...engine, paused: null }, nowMs, true))) return null;
   if (state.wanted.state === 'drained') return drainingRefusal(state, nowMs);
   if (!state.engines.some((engine) => isWanted(state, engine))) return allHeld(state, nowMs);
+  // The engines of a reload come past the breakers.
+  if (state.rollout !== null) return null;
   const { breaker } = state;
   if (breaker.is === 'open' && breaker.untilMs >= timeoutMs && nobodyComes(state)) return breakerRefusal(state, breaker.untilMs - nowMs);
   if (breaker.is === 'closed' && poolStateName(state) === 'failed') {
@@ -28,7 +30,7 @@ export function hopeless(state: PoolState, { nowMs, timeoutMs }: { readonly nowM
       engine.phase.is === 'backoff' && engine.breaker.is === 'open' ? [engine.breaker.untilMs] : [],
     );
     const [soonest] = behind.toSorted((one, other) => one - other);
-    if (soonest === undefined) return state.rollout === null ? failedRefusal(state) : null;
+    if (soonest === undefined) return failedRefusal(state);
     if (soonest >= timeoutMs) return breakerRefusal(state, soonest - nowMs);
   }
   return null;
