@@ -85,9 +85,14 @@ export function causeLetGo(cause: StartCause): StartCause {
 
 /** The missing engines a half-open breaker of that name could try now: fewest failures first, then the lowest replica. */
 export function canaryCandidates(state: PoolState, name: string, nowMs: number): EngineState[] {
-  return missing(state, name)
+  return triable(state, name)
     .filter((engine) => triableAtMs(engine) <= nowMs)
     .toSorted((one, other) => one.row - other.row || one.replica - other.replica);
+}
+
+/** Missing, and its place is not a reload's. */
+export function triable(state: PoolState, name: string): EngineState[] {
+  return missing(state, name).filter(({ replica }) => !isBeingReplaced(state, replica));
 }
 
 /** From when on it may be tried: a stranger that stands in its way is waited for, its back-off is not. */

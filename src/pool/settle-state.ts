@@ -33,12 +33,27 @@ import { isWanted, poolIsWanted, wantedReplicas } from './wanted-state.ts';
 /** At SIGTERM nobody is waited for longer than this, whatever the pool's own deadline. product.md, "Who decides". */
 export const SHUTDOWN_DEADLINE_MS = 90_000;
 
+/** More is never needed: a drain that is over lets a reload begin, and that may find nothing to do. */
+const ROUNDS_MAX = 5;
+
+/** ORDER: what the end or the turning back of a drain or a reload brings about is decided in the same turn; nothing else would wake the pool for it. */
 export function settled(turn: Turn): void {
   if (turn.state.restoring) return;
+  for (let rounds = 0; rounds < ROUNDS_MAX; rounds += 1) {
+    const { drain, rollout } = turn.state;
+    settledOnce(turn);
+    if (turn.state.drain === drain && turn.state.rollout === rollout) break;
+  }
+  const { leaseDueMs } = turn.state;
+  if (turn.env.nowMs >= leaseDueMs) turn.state = { ...turn.state, leaseDueMs: nextLeaseDueMs(turn.state) };
+}
+
+function settledOnce(turn: Turn): void {
   for (const engine of allEngines(turn.state)) timersElapsed(turn, engine);
   timeOfLeases(turn);
   for (const engine of turn.state.engines) if (!isWanted(turn.state, engine)) unwantedEnded(turn, engine);
-  if (turn.state.shuttingDown) for (const other of turn.state.others) otherEnded(turn, other);
+  // Candidates go too, and what is retiring has no more time than the others.
+  if (turn.state.shuttingDown) for (const other of turn.state.others) wayOut(turn, other);
   closingsSettled(turn);
   poolDrainSettled(turn);
   levelAnnounced(turn);
@@ -65,7 +80,6 @@ function timeOfLeases(turn: Turn): void {
   if (turn.env.nowMs < turn.state.leaseDueMs) return;
   leasesExpired(turn);
   ticketsExpired(turn);
-  turn.state = { ...turn.state, leaseDueMs: Math.min(Number.MAX_SAFE_INTEGER, nextLeaseDueMs(turn.state)) };
 }
 
 /** ORDER: the leases of what has ended end first, then whoever waits is promoted to what is free, and only then is it clear who waits for nothing. */
@@ -121,15 +135,17 @@ function isUnprobed(spec: PoolSpec): boolean {
 
 /** Nobody who uses it is cut off before the deadline. A start that was due is called off too. At a shutdown it stays due: the next daemon goes on with it. */
 function unwantedEnded(turn: Turn, engine: EngineState): void {
-  if (engine.closing?.for !== 'unwanted') engineClosed(turn, engine, unwantedOrder(turn));
+  wayOut(turn, engine);
   const due = engine.phase.is === 'backoff' || engine.phase.is === 'failed' || engine.phase.is === 'ended';
   if (due && !turn.state.shuttingDown) put(turn, { ...engine, phase: { is: 'idle' } });
 }
 
-/** At a shutdown candidates go, and what is retiring has no more time than the others. */
-function otherEnded(turn: Turn, other: EngineState): void {
+/** Nobody calls a reload off any more once its engine is not wanted, and at a shutdown nobody has more time than that leaves. */
+function wayOut(turn: Turn, engine: EngineState): void {
   const order = unwantedOrder(turn);
-  if (other.closing?.for !== 'unwanted') engineClosed(turn, other, order);
+  const { closing } = engine;
+  const later = closing !== null && turn.state.shuttingDown && closing.deadlineMs > order.deadlineMs;
+  if (closing === null || closing.for === 'rollout' || later) engineClosed(turn, engine, order);
 }
 
 function unwantedOrder(turn: Turn): ClosingOrder {

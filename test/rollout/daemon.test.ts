@@ -31,6 +31,29 @@ function ended(s: Reloads, id: string, about: string): string {
   return served ?? '';
 }
 
+/** The daemon dies after its decision `at`, and the next one comes. Which spec serves in the end; nothing where it never came to that. */
+function afterDeath({
+  s,
+  id,
+  at,
+  awayS,
+}: {
+  readonly s: Reloads;
+  readonly id: string;
+  readonly at: number;
+  readonly awayS: number;
+}): string {
+  s.diesAfter = at;
+  s.until(20);
+  if (s.isUp) s.release('ann').until(60);
+  if (s.isUp) return '';
+  s.pass(awayS).daemonStarts();
+  const held = s.seatOf('ann') !== null;
+  s.pass(1);
+  if (held && awayS < 30) expect(s.seatOf('ann'), `${at}`).not.toBeNull();
+  return ended(s, id, `${at} ${awayS}`);
+}
+
 describe.each(['rolling', 'recreate', 'blue-green'] as const)('a death of the daemon in a %s reload', (strategy) => {
   it.each([
     ['after each decision, before anything of it was done', {}, false],
@@ -47,25 +70,17 @@ describe.each(['rolling', 'recreate', 'blue-green'] as const)('a death of the da
     expect(last - first).toBeGreaterThan(10);
     const served = new Set<string>();
     for (let at = first; at <= last; at += 1) {
-      for (const awayS of [0, 0.5, 30]) {
-        const { s, id } = begun(strategy, change, fails);
-        s.diesAfter = at;
-        s.until(20);
-        if (s.isUp) s.release('ann').until(60);
-        if (s.isUp) continue;
-        s.pass(awayS).daemonStarts();
-        const lease = s.seatOf('ann');
-        s.pass(1);
-        if (lease !== null && awayS < 30) expect(s.seatOf('ann'), `${at}`).not.toBeNull();
-        served.add(ended(s, id, `${at} ${awayS}`));
-      }
+      for (const awayS of [0, 0.5, 30]) served.add(afterDeath({ ...begun(strategy, change, fails), at, awayS }));
     }
     expect(served.has('v1')).toBe(true);
     if (!fails) expect(served.has('v2')).toBe(true);
   });
 
   it('whose candidates end meanwhile is taken back; one whose old engines do goes on', () => {
-    for (const [generation, outcome] of [[2, 'rolled_back'], [1, 'reloaded']] as const) {
+    for (const [generation, outcome] of [
+      [2, 'rolled_back'],
+      [1, 'reloaded'],
+    ] as const) {
       const s = new Reloads().until(5);
       const id = s.reload({ strategy: strategy === 'recreate' ? 'rolling' : strategy });
       s.until(8).daemonDies().until(9).crash(0, { signal: 'SIGKILL' }, generation).until(10).daemonStarts().until(60);
@@ -109,7 +124,11 @@ describe.each(['rolling', 'recreate', 'blue-green'] as const)('a death of the da
     const s = new Reloads({ replicas: 2 }).until(5);
     s.lease('ann');
     const id = s.reload({ strategy, deadlineMs: 600_000 });
-    s.until(8).daemonDies().until(9).daemonStarts({ spec: { replicas: 2, slots: 3 }, specId: 'b' }).until(60);
+    s.until(8)
+      .daemonDies()
+      .until(9)
+      .daemonStarts({ spec: { replicas: 2, slots: 3 }, specId: 'b' })
+      .until(60);
     expect(s.operation(id)).toMatchObject({ state: 'cancelled', error: { message: 'the configuration has changed meanwhile' } });
     expect(s.view()).toMatchObject({ state: 'running', engineVersion: 'v1' });
     expect(s.view().engines.some(({ version }) => version === 'v2')).toBe(false);
@@ -129,11 +148,17 @@ describe('what a person has set', () => {
     ]);
     expect(s.view().engines).toMatchObject([{ generation: 2, outdated: false }]);
     // Another key of the file: the settings stay. Its next start goes by both.
-    s.daemonDies().daemonStarts({ spec: { engine: { vars: { model: 'a', size: '2' } } }, specId: 'b' }).until(45);
+    s.daemonDies()
+      .daemonStarts({ spec: { engine: { vars: { model: 'a', size: '2' } } }, specId: 'b' })
+      .until(45);
     expect(s.view().overrides.map(({ key }) => key)).toEqual(['engine.version', 'engine.vars.model']);
-    s.daemonDies().daemonStarts({ spec: { engine: { vars: { model: 'c', size: '2' } } }, specId: 'c' }).until(50);
+    s.daemonDies()
+      .daemonStarts({ spec: { engine: { vars: { model: 'c', size: '2' } } }, specId: 'c' })
+      .until(50);
     expect(s.view().overrides.map(({ key }) => key)).toEqual(['engine.version']);
-    s.daemonDies().daemonStarts({ spec: { engine: { version: 'v7', vars: { model: 'c', size: '2' } } }, specId: 'd' }).until(60);
+    s.daemonDies()
+      .daemonStarts({ spec: { engine: { version: 'v7', vars: { model: 'c', size: '2' } } }, specId: 'd' })
+      .until(60);
     expect(s.view().overrides).toEqual([]);
     const id = s.reload({ version: null });
     s.until(90);
@@ -154,7 +179,10 @@ describe('what a person has set', () => {
     const s = new Reloads().until(5);
     s.reload();
     const waiting = s.reload({ version: 'v3' });
-    s.until(7).daemonDies().daemonStarts({ spec: { slots: 2 }, specId: 'b' }).until(60);
+    s.until(7)
+      .daemonDies()
+      .daemonStarts({ spec: { slots: 2 }, specId: 'b' })
+      .until(60);
     expect(s.operation(waiting)).toMatchObject({ state: 'cancelled', outcome: 'cancelled' });
     expect(s.generations()).toBe('0#1 v1 ready');
   });
@@ -163,7 +191,9 @@ describe('what a person has set', () => {
 it('a restart whose spec is not known to be prepared prepares it once, before any engine is touched', () => {
   const prepare = { prepare: { command: ['fetch'], timeoutMs: 60_000 } };
   const s = new Reloads({ engine: prepare }).until(5);
-  s.daemonDies().daemonStarts({ spec: { engine: prepare, slots: 2 }, specId: 'b' }).until(10);
+  s.daemonDies()
+    .daemonStarts({ spec: { engine: prepare, slots: 2 }, specId: 'b' })
+    .until(10);
   s.trace();
   const id = s.restartSoftly();
   s.until(40);

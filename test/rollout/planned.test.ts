@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReloadCommand, ReloadPlan } from '../../src/pool/host.ts';
-import { plannedReload } from '../../src/rollout/planned-reload.ts';
 import { basesOf, reloadedSpec } from '../../src/rollout/plan-state.ts';
+import { plannedReload } from '../../src/rollout/planned-reload.ts';
 import { dies } from '../pool/behaviour.ts';
 import { Reloads } from './reloads.ts';
 
@@ -22,7 +22,10 @@ function planned(s: Reloads, words: Partial<ReloadCommand> = {}): ReloadPlan {
   if (base === undefined) throw new Error('a pool has a spec');
   const made = reloadedSpec(base, command, { by: 'ann', atMs: 0, reason: null });
   const specId = JSON.stringify(made.spec) === JSON.stringify(base.spec) ? base.specId : 'other';
-  return plannedReload(s.state, command, { target: { ...made, fromSpecId: base.specId, specId, executable: s.executable }, nowMs: s.nowMs });
+  return plannedReload(s.state, command, {
+    target: { ...made, fromSpecId: base.specId, specId, executable: s.executable },
+    nowMs: s.nowMs,
+  });
 }
 
 describe('a dry run', () => {
@@ -48,7 +51,9 @@ describe('a dry run', () => {
   });
 
   it('takes rounds where not all are replaced at once, the deadline that is asked for, and prepare before', () => {
-    const s = new Reloads({ replicas: 3, engine: { devices: ['0', '1', '2'], prepare: { command: ['fetch'], timeoutMs: 7_000 } } }).until(5);
+    const s = new Reloads({ replicas: 3, engine: { devices: ['0', '1', '2'], prepare: { command: ['fetch'], timeoutMs: 7_000 } } }).until(
+      5,
+    );
     expect(planned(s, { deadlineMs: 1_000 })).toMatchObject({
       strategy: 'rolling',
       maxSurge: 0,

@@ -164,7 +164,12 @@ function calmed(s: Reloads): void {
 }
 
 it('every schedule ends in one spec, with nothing left over', () => {
-  const schedule = fc.record({ change, v2: fc.array(behaviour, { maxLength: 5 }), v1: fc.array(behaviour, { maxLength: 3 }), steps: fc.array(step, { maxLength: 30 }) });
+  const schedule = fc.record({
+    change,
+    v2: fc.array(behaviour, { maxLength: 5 }),
+    v1: fc.array(behaviour, { maxLength: 3 }),
+    steps: fc.array(step, { maxLength: 30 }),
+  });
   fc.assert(
     fc.property(schedule, ({ change: spec, v1, v2, steps }) => {
       const s = new Reloads(spec).until(8);
@@ -181,7 +186,11 @@ it('every schedule ends in one spec, with nothing left over', () => {
       expect(s.leftovers(), s.generations()).toEqual([]);
       if (s.view().breaker.state !== 'closed') throw new Error(`the breaker is ${s.view().breaker.state}`);
       const versions = new Set(s.state.engines.flatMap((engine) => livePhase(engine)?.run.specId ?? []));
-      if (!filed) expect([...versions].filter((id) => id !== s.state.specId), s.generations()).toEqual([]);
+      if (!filed)
+        expect(
+          [...versions].filter((id) => id !== s.state.specId),
+          s.generations(),
+        ).toEqual([]);
       for (const engine of s.view().engines) expect(['ready', 'stopped'], `${engine.id} ${engine.message}`).toContain(engine.state);
       expect(currentSpec(s.state).engine.version).toBeTruthy();
     }),
