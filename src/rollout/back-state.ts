@@ -6,6 +6,7 @@ import { engineReopened } from '../pool/closings-state.ts';
 import { stopTold } from '../pool/endings-state.ts';
 import { operationStepped } from '../pool/operation-state.ts';
 import type { PoolState } from '../pool/pool-state.ts';
+import { startBegun } from '../pool/starts-state.ts';
 import type { Turn } from '../pool/turn.ts';
 import { currentSpec, emit, engineAt, generationIn, put } from '../pool/turn.ts';
 import { isWanted } from '../pool/wanted-state.ts';
@@ -68,6 +69,9 @@ export function comesBack(turn: Turn, unit: Unit): void {
     case 'unready':
       return unitDone(turn, unit);
     case 'idle':
+      // It was ended for the reload: whatever holds starts back does not hold this one.
+      startBegun(turn, engine, 'manual');
+      return;
     case 'starting':
     case 'stopping':
       return;

@@ -48,7 +48,9 @@ export function tookOver(turn: Turn, unit: Unit): EngineState | null {
   turn.state = { ...turn.state, beenReady: true };
   stepped(turn, unit.replica, `${turn.state.name}/${unit.replica} is served by generation ${serving.generation}`);
   emit(turn, 'reload.step', { operation: rollout.operationId, replica: unit.replica, step: 'serving', direction: rollout.step }, serving);
-  return isLive(old) ? retired(turn, rollout, old) : null;
+  if (isLive(old)) return retired(turn, rollout, old);
+  if (old.side !== serving.side) turn.effects.push({ do: 'releasePort', replica: old.replica, side: old.side });
+  return null;
 }
 
 function retired(turn: Turn, rollout: Rollout, old: EngineState): EngineState {

@@ -154,8 +154,9 @@ function unitsBegun(turn: Turn): void {
     if (others.some(({ phase }) => phase.is === 'stuck')) return obstructed(turn, replica);
     // Its other side is still in use.
     if (others.length > 0) return;
-    const surge = roomFor(rollout, isLive(engine));
-    if (surge === null) return;
+    const surge = roomFor(turn, rollout, isLive(engine));
+    if (surge === null && rollout.units.length > 0) return;
+    if (surge === null) return stranded(turn, replica, `${turn.state.name}/${replica} was left to serve: no more engines may be away`);
     const old = isLive(engine) ? engine.generation : null;
     unitBegun(turn, rollout, { replica, step: 'draining', inPlace: !surge, candidate: null, old });
   }
@@ -166,12 +167,15 @@ function isBack(turn: Turn, { step, toSpecId }: Rollout, replica: number): boole
   return step === 'back' && livePhase(engineAt(turn, replica))?.run.specId !== toSpecId;
 }
 
-/** Beside the old one (true), in its place (false), or not yet. In the place of nothing there is always room for one, and in blue-green for all. */
-function roomFor({ units, maxSurge, maxUnavailable, strategy }: Rollout, lives: boolean): boolean | null {
-  const away = units.filter(({ inPlace }) => inPlace).length;
-  if (lives && units.length - away < maxSurge) return true;
-  if (lives) return away < maxUnavailable ? false : null;
-  return strategy === 'blue-green' || away < Math.max(1, maxUnavailable) ? false : null;
+/** Beside the old one (true), in its place (false), or not yet. In the place of nothing there is always room for one; in blue-green for all. */
+function roomFor(turn: Turn, rollout: Rollout, lives: boolean): boolean | null {
+  const { units, maxSurge, maxUnavailable, strategy } = rollout;
+  if (strategy === 'blue-green') return lives;
+  // What the way back could not bring back is away as well.
+  const lost = rollout.stranded.filter((replica) => engineAt(turn, replica).phase.is !== 'ready').length;
+  const away = units.filter(({ inPlace }) => inPlace).length + lost;
+  if (lives && units.filter(({ inPlace }) => !inPlace).length < maxSurge) return true;
+  return away < (lives ? maxUnavailable : Math.max(1, maxUnavailable)) ? false : null;
 }
 
 function unitBegun(turn: Turn, rollout: Rollout, unit: Unit): void {

@@ -49,6 +49,9 @@ export class Script implements Daemon {
   readonly #ended = new Map<string, Operation>();
   #lines: string[] = [];
   #file: File;
+  /** How many events it has decided on, and after which of them the daemon dies: between its commit and its effects. */
+  decided = 0;
+  diesAfter = Number.POSITIVE_INFINITY;
   #operationIds = 0;
   readonly #specIds = new Map<string, string>();
   /** As it lies there when a reload looks at it, and when a start does. */
@@ -111,8 +114,11 @@ export class Script implements Daemon {
     const [state, effects] = next(this.state, event, { nowMs: this.nowMs, wallMs, random: () => this.random });
     assertStorable(state);
     this.state = JSON.parse(JSON.stringify(state));
-    for (const effect of effects) this.#done(effect);
-    return this;
+    this.decided += 1;
+    const dies = this.decided === this.diesAfter;
+    // What was stored with the state has happened; all else is lost.
+    for (const effect of effects) if (!dies || effect.do === 'operation' || effect.do === 'record') this.#done(effect);
+    return dies ? this.daemonDies() : this;
   }
 
   /** A person's command that is let through; answers with the operation's id. */

@@ -195,3 +195,23 @@ describe('a replaced engine that has failed since', () => {
     expect(s.leftovers()).toEqual([]);
   });
 });
+
+describe('an open breaker', () => {
+  it('keeps no engine away that a failed reload has ended, and nobody is refused meanwhile', () => {
+    const s = new Reloads({ ...DEVICES, replicas: 2, storm: { count: 1 }, backoff: { delayMs: 100 } }).engine(1, dies(3)).until(5);
+    s.version('v1', serves).version('v2', dies(3));
+    expect(s.view()).toMatchObject({ breaker: { state: 'open' } });
+    s.tell({ do: 'stop', replica: 1, now: true });
+    s.until(6);
+    const id = s.reload({ strategy: 'recreate' });
+    expect(s.ask('bob', 60_000).is).toBe('queued');
+    s.until(7);
+    expect(s.view().queueDepth).toBe(1);
+    s.until(30);
+    expect(s.operation(id)).toMatchObject({ outcome: 'rolled_back' });
+    expect(s.generations()).toMatch(/^0#3 v1 ready/);
+    expect(s.seatOf('bob')).toBe('0#3 v1 ready');
+    expect(s.view().breaker.state).toBe('open');
+    expect(s.leftovers()).toEqual([]);
+  });
+});

@@ -54,8 +54,13 @@ export class Reloads extends Script {
     return this.send({ type: 'cancel', operationId: id, stamp: { by: 'ann', atMs: WALL_MS + this.nowMs, reason: null } });
   }
 
-  /** For an hour; waits, where nothing is free, for as long as the pool's queue lets it. */
+  /** For an hour, and waits for it as long. */
   lease(holder: string): LeaseAnswer {
+    return this.ask(holder, 3_600_000);
+  }
+
+  /** For an hour, where something is free within `waitMs`. */
+  ask(holder: string, waitMs: number): LeaseAnswer {
     this.#asked += 1;
     const to = this.#asked;
     this.send({
@@ -69,7 +74,7 @@ export class Reloads extends Script {
       priority: 5,
       bind: 'ttl',
       key: null,
-      patience: { waitMs: 3_600_000 },
+      patience: { waitMs },
     });
     return this.#answerTo(to);
   }

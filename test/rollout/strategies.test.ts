@@ -32,7 +32,10 @@ describe('blue-green', () => {
     const id = s.reload({ deadlineMs: 20_000 });
     s.until(30.9);
     expect(s.seatOf('ann')).toBe('0#1 v1 ready draining');
-    expect(s.shown(id)).toMatchObject({ state: 'running', progress: { leasesLeft: 1, deadlineAt: '2026-11-20T10:00:31.000Z', candidate: null } });
+    expect(s.shown(id)).toMatchObject({
+      state: 'running',
+      progress: { leasesLeft: 1, deadlineAt: '2026-11-20T10:00:31.000Z', candidate: null },
+    });
     s.until(32);
     expect(s.operation(id)).toMatchObject({ state: 'succeeded', outcome: 'forced', error: null });
     expect(s.trace('lease.forced', 'drain.forced', 'reload.finished')).toEqual([
@@ -58,7 +61,11 @@ describe('blue-green', () => {
   });
 
   it('with two engines dead at its beginning tries all the same', () => {
-    const s = new Reloads({ replicas: 3, backoff: { delayMs: 50_000 } }).engine(0, dies(3)).engine(1, dies(3)).version('v2', serves).until(5);
+    const s = new Reloads({ replicas: 3, backoff: { delayMs: 50_000 } })
+      .engine(0, dies(3))
+      .engine(1, dies(3))
+      .version('v2', serves)
+      .until(5);
     expect(s.states()).toBe('backoff backoff ready');
     const id = s.reload({ strategy: 'blue-green' });
     s.until(15);
@@ -183,8 +190,16 @@ describe('recreate', () => {
 describe('where nothing can live beside the old engine', () => {
   it.each([
     ['a fixed port', { engine: { port: 8_000 } }, 'maxSurge is 0: its port is fixed, so the old engine goes before the new one comes'],
-    ['devices', { engine: { devices: ['0'] }, reload: { maxSurge: 0, maxUnavailable: 1 } }, 'maxSurge is 0: its devices are taken, so the old engine goes before the new one comes'],
-    ['a range without spare ports', { engine: { port: [8_000, 8_000] as const } }, 'maxSurge is 0: its range of ports has none to spare, so the old engine goes before the new one comes'],
+    [
+      'devices',
+      { engine: { devices: ['0'] }, reload: { maxSurge: 0, maxUnavailable: 1 } },
+      'maxSurge is 0: its devices are taken, so the old engine goes before the new one comes',
+    ],
+    [
+      'a range without spare ports',
+      { engine: { port: [8_000, 8_000] as const } },
+      'maxSurge is 0: its range of ports has none to spare, so the old engine goes before the new one comes',
+    ],
   ])('%s: it is replaced in its place, and that is said', (_what, change, note) => {
     const s = new Reloads(change).until(5);
     s.trace();
@@ -212,7 +227,16 @@ describe('where nothing can live beside the old engine', () => {
   });
 });
 
-const ASKED = { do: 'reload', version: 'v3', vars: {}, strategy: null, deadlineMs: null, cutLeases: false, same: false, admin: true } as const;
+const ASKED = {
+  do: 'reload',
+  version: 'v3',
+  vars: {},
+  strategy: null,
+  deadlineMs: null,
+  cutLeases: false,
+  same: false,
+  admin: true,
+} as const;
 
 describe.each(['rolling', 'recreate', 'blue-green'] as const)('a candidate of %s', (strategy) => {
   it.each([
@@ -231,8 +255,16 @@ describe.each(['rolling', 'recreate', 'blue-green'] as const)('a candidate of %s
     s.until(60);
     expect(s.operation(id)).toMatchObject({ state: 'failed', outcome: 'rolled_back', error: { code } });
     expect(s.spawns.filter(({ cause }) => cause === 'candidate').length).toBeLessThanOrEqual(strategy === 'rolling' ? 1 : 2);
-    expect(s.view()).toMatchObject({ state: 'running', engineVersion: 'v1', restartCount: 0, crashCount: 0, breaker: { state: 'closed', failures: 0 } });
-    expect(s.view().engines.every(({ breaker, failures, version }) => breaker === 'closed' && failures === 0 && version === 'v1')).toBe(true);
+    expect(s.view()).toMatchObject({
+      state: 'running',
+      engineVersion: 'v1',
+      restartCount: 0,
+      crashCount: 0,
+      breaker: { state: 'closed', failures: 0 },
+    });
+    expect(s.view().engines.every(({ breaker, failures, version }) => breaker === 'closed' && failures === 0 && version === 'v1')).toBe(
+      true,
+    );
     expect(s.state).toMatchObject({ restarts: [], storm: [] });
     expect(s.trace('breaker', 'restart', 'engine.backoff', 'engine.failed')).toEqual([]);
     expect(s.leftovers()).toEqual([]);
@@ -257,7 +289,10 @@ describe.each(['rolling', 'recreate', 'blue-green'] as const)('a candidate of %s
     expect(s.view().state).toBe('reloading');
     expect(s.generations()).toBe('0#1 v1 ready');
     s.until(20);
-    expect(s.operation(id)).toMatchObject({ outcome: 'rolled_back', error: { code: 'reload_failed', message: 'cannot reload chat: cannot fetch it' } });
+    expect(s.operation(id)).toMatchObject({
+      outcome: 'rolled_back',
+      error: { code: 'reload_failed', message: 'cannot reload chat: cannot fetch it' },
+    });
     expect(s.trace('prepare', 'drain', 'engine', 'terminate')).toEqual(['5s prepare']);
     expect(s.generations()).toBe('0#1 v1 ready');
     const again = s.reload({ strategy });
