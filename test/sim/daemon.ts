@@ -2,18 +2,21 @@
  * The daemon around the pure machine, played honestly: one event at a time per pool, the state is stored, then its effects run in their order.
  * It can die before the store, after it, and after any effect. Whatever it had under way is lost then; processes live on.
  */
-import { newEngine } from '../../src/engine/engine-state.ts';
+import type { EngineState } from '../../src/engine/engine-state.ts';
 import type { EngineRef } from '../../src/engine/identity.ts';
 import { engineId } from '../../src/engine/identity.ts';
+import type { ProbeResult } from '../../src/engine/samples-state.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
 import type { StartGateEvent, StartGateState } from '../../src/pool/start-gate-state.ts';
 import { newStartGate } from '../../src/pool/start-gate-state.ts';
-import type { Change, Ground, Rule, Step, Told } from './ground.ts';
+import { generationIn } from '../../src/pool/turn.ts';
+import { changesOf, livesOf } from './changes.ts';
+import type { Ground, Rule, Step, Told } from './ground.ts';
 import type { Machine } from './machine.ts';
 import type { Nature } from './nature.ts';
-import { portFor } from './ports.ts';
+import { ownerOf, portFor } from './ports.ts';
 import type { Probing } from './probing.ts';
 import { probe } from './probing.ts';
 import type { Process } from './processes.ts';
@@ -36,6 +39,7 @@ const TICKS_MAX = 40;
 
 export class Daemon {
   alive = true;
+  listening = false;
   gate: StartGateState;
   readonly epoch: number;
   readonly states = new Map<string, PoolState>();
@@ -76,7 +80,7 @@ export class Daemon {
       return;
     }
     this.#stored(pool, after, effects);
-    this.#given.stepped({ pool, before, after, changes: changesOf(before, after), event, effects, nowMs, wallMs });
+    this.#given.stepped(stepOf({ pool, before, after, event, effects, nowMs, wallMs }));
     let done = 1;
     for (const effect of effects) {
       if (deathAt === done) break;
@@ -143,15 +147,18 @@ export class Daemon {
       this.after(0, () => this.handle(pool, { type: 'spawnGranted', replica, generation }));
   }
 
-  armAll(): void {
-    for (const pool of this.states.keys()) this.#arm(pool);
+  /** All are taken in: in a moment it takes requests. */
+  opens(): void {
+    this.after(this.#given.nature.delayMs('opened', ''), () => {
+      for (const pool of this.states.keys()) this.handle(pool, { type: 'opened' });
+      this.listening = this.alive;
+    });
   }
 
   #stored(pool: string, after: PoolState, effects: readonly Effect[]): void {
     const { ground } = this.#given;
     this.states.set(pool, after);
-    ground.disk.set(pool, after);
-    ground.diskBoot.set(pool, ground.boot);
+    ground.stored(pool, after);
     for (const effect of effects) {
       if (effect.do === 'record') ground.history.push(effect.entry);
       // A person's word holds from the commit on.
@@ -181,7 +188,7 @@ export class Daemon {
       case 'releaseDevice':
         return this.gated({ type: 'deviceLeft', ref: effect.ref });
       case 'releasePort':
-        for (const [port, owner] of this.ports) if (owner === `${pool}/${effect.replica}`) this.ports.delete(port);
+        for (const [port, owner] of this.ports) if (owner === ownerOf({ pool, ...effect })) this.ports.delete(port);
         return;
       case 'abandon':
         this.verified.delete(keyOf(effect.ref));
@@ -191,6 +198,8 @@ export class Daemon {
         return;
       case 'probe':
         return this.#probe(effect);
+      case 'askInUse':
+        return this.probing.get(keyOf(effect.ref))?.askInUse();
       case 'stopProbing':
         return this.#stopProbing(effect.ref);
       case 'writeHandoff':
@@ -210,7 +219,6 @@ export class Daemon {
       case 'record':
       case 'operation':
       case 'onExit':
-      case 'askInUse':
       case 'answer':
       case 'leaseEnded':
       case 'ticketEnded':
@@ -223,11 +231,13 @@ export class Daemon {
   #preflight(asked: Extract<Effect, { readonly do: 'preflight' }>): void {
     const { ground, nature } = this.#given;
     const { pool, replica, generation } = asked.ref;
+    const engine = this.#engine(asked.ref);
     const spec = this.state(pool).specs[asked.specId];
+    if (engine === undefined) return;
     if (spec === undefined) throw new Error(`no spec ${asked.specId}`);
     const failure = nature.preflightFails(asked.ref);
     this.after(nature.delayMs('preflown', engineId(asked.ref)), () => {
-      const found = portFor({ ports: this.ports, ground, asked: asked.port, owner: engineId(asked.ref), spec: spec.engine.port });
+      const found = portFor({ ports: this.ports, ground, owner: ownerOf({ ...asked.ref, side: engine.side }), spec: spec.engine.port });
       const failed = failure ?? (found === 'busy' ? { class: 'port_busy' as const, message: 'a stranger listens there' } : null);
       if (failed !== null) this.handle(pool, { type: 'startFailed', replica, generation, ...failed });
       else if (found !== 'busy')
@@ -244,10 +254,13 @@ export class Daemon {
       this.after(delayMs, () => this.handle(pool, { type: 'startFailed', replica, generation, ...failure }));
       return;
     }
-    const engine = this.state(pool).engines.find((other) => other.replica === replica);
-    const port = engine?.port ?? null;
+    const engine = this.#engine(ref);
+    if (engine === undefined || !('run' in engine.phase)) return;
+    const { port, specId } = engine.phase.run;
+    const spec = this.state(pool).specs[specId];
+    if (spec === undefined) throw new Error(`no spec ${specId}`);
     for (const rule of rules) rule.making?.({ ref, port });
-    const process = ground.processes.make({ ref, port, traits: nature.traits(ref), bootId: ground.bootId });
+    const process = ground.processes.make({ ref, port, traits: nature.traits(ref, spec), bootId: ground.bootId });
     this.after(delayMs, () => {
       this.verified.add(keyOf(ref));
       this.handle(pool, { type: 'spawned', replica, generation, identity: process.identity });
@@ -258,7 +271,7 @@ export class Daemon {
   /** Watched by its identity: where none was ever recorded there is nothing to watch. */
   #awaitGone(ref: EngineRef): void {
     const key = keyOf(ref);
-    const engine = this.state(ref.pool).engines.find(({ replica, generation }) => replica === ref.replica && generation === ref.generation);
+    const engine = this.#engine(ref);
     const process = this.#given.ground.processes.find(ref);
     if (engine === undefined || !('run' in engine.phase) || engine.phase.run.identity === null || process === undefined) return;
     must(!this.#awaited.has(key), 'replay', () => `${key} is awaited twice by one daemon`);
@@ -271,18 +284,16 @@ export class Daemon {
     const { ground, nature } = this.#given;
     const { ref, phase } = effect;
     const process = ground.processes.find(ref);
-    const state = this.state(ref.pool);
-    const engine = state.engines.find(({ replica }) => replica === ref.replica);
-    const spec = engine !== undefined && 'run' in engine.phase ? state.specs[engine.phase.run.specId] : undefined;
+    const engine = this.#engine(ref);
+    const spec = engine !== undefined && 'run' in engine.phase ? this.state(ref.pool).specs[engine.phase.run.specId] : undefined;
     if (process === undefined || spec === undefined) return;
-    const probing: Probing = { ref, phase, stopped: false };
-    this.probing.set(engineId(ref), probing);
-    const answered: Parameters<typeof probe>[0]['answered'] = (result) => this.handle(ref.pool, { type: 'probed', ...about(ref), result });
-    probe({ ground, nature, probing, probes: { ...spec.probes, inUse: spec.inUse }, process, answered });
+    const probes = { ...spec.probes, inUse: spec.inUse };
+    const answered = (result: ProbeResult): void => this.handle(ref.pool, { type: 'probed', ...about(ref), result });
+    this.probing.set(keyOf(ref), probe({ ground, nature, ref, phase, probes, process, answered }));
   }
 
   #stopProbing(ref: EngineRef): void {
-    const key = engineId(ref);
+    const key = keyOf(ref);
     const probing = this.probing.get(key);
     if (probing === undefined) return;
     probing.stopped = true;
@@ -305,6 +316,10 @@ export class Daemon {
       if (!process.mainLives) ground.processes.termRest(process);
     } else if (what === 'terminateRest') ground.processes.termRest(process);
     else if (what === 'kill') ground.processes.kill(process);
+  }
+
+  #engine(ref: EngineRef): EngineState | undefined {
+    return generationIn(this.state(ref.pool), ref);
   }
 
   /** One timer per pool: a `tick` exactly when `dueMs` says. */
@@ -335,13 +350,8 @@ export function keyOf(ref: EngineRef): string {
   return `${ref.pool}/${ref.replica}#${ref.generation}`;
 }
 
-function changesOf(before: PoolState, after: PoolState): Change[] {
-  const changes: Change[] = [];
-  for (const is of after.engines) {
-    const was = before.engines.find(({ replica }) => replica === is.replica) ?? newEngine(is.replica, is.breaker);
-    if (was !== is) changes.push({ was, is });
-  }
-  return changes;
+function stepOf(given: Omit<Step, 'changes' | 'lives'>): Step {
+  return { ...given, changes: changesOf(given.before, given.after), lives: livesOf(given.before, given.after) };
 }
 
 function about(ref: EngineRef): { readonly replica: number; readonly generation: number } {

@@ -1,6 +1,7 @@
 /** One thing after another that happens to a world from outside: crashes, hangs, moods, persons, deaths of the daemon, reboots. Each can be left out. */
 import { isLive } from '../../src/engine/engine-state.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
+import { generationIn } from '../../src/pool/turn.ts';
 import type { Dice, Stream } from './dice.ts';
 import { between, chance, pick, whole } from './dice.ts';
 import type { Luck, Mood } from './luck.ts';
@@ -60,7 +61,6 @@ export class Slots {
   readonly #mail: { readonly pool: string; readonly event: PoolEvent }[] = [];
   #neighbourMs = 0;
   #away = 0;
-  #files = 0;
 
   constructor(given: SlotsOptions) {
     this.#given = given;
@@ -215,9 +215,10 @@ export class Slots {
   /** A second `exited` or `gone` of the same generation cannot come from an honest adapter; from an older one it is a straggler. */
   #again(pool: string, event: PoolEvent): void {
     const { world } = this.#given;
-    const engine = world.ground.disk.get(pool)?.engines.find(({ replica }) => 'replica' in event && replica === event.replica);
-    if (engine === undefined || !('generation' in event)) return;
-    const late = event.generation < engine.generation || !isLive(engine);
+    const state = world.ground.disk.get(pool);
+    if (state === undefined || !('generation' in event)) return;
+    const engine = generationIn(state, event);
+    const late = engine === undefined || !isLive(engine);
     if (late || event.type === 'spawned' || event.type === 'preflown') world.send(pool, event);
   }
 
@@ -225,11 +226,10 @@ export class Slots {
     const { world } = this.#given;
     const pool = this.#pool(draw);
     const entry = world.ground.file.get(pool);
-    const known = entry?.spec ?? world.ground.disk.get(pool)?.specs[world.ground.disk.get(pool)?.specId ?? ''];
+    const known = entry ?? world.ground.disk.get(pool)?.specs[world.ground.disk.get(pool)?.specId ?? ''];
     if (this.#given.victim !== null || known === undefined || known === null) return;
-    this.#files += 1;
     const spec = chance(draw, 0.2) ? null : changedSpec(draw, known);
-    world.ground.file.set(pool, { spec, specId: `${pool}-changed-${this.#files}` });
+    world.ground.file.set(pool, spec);
   }
 
   #reboot(draw: Stream): void {

@@ -6,7 +6,8 @@ import type { Step } from './ground.ts';
 
 export function told(step: Step): string[] {
   const { before, after } = step;
-  const changes = step.changes.flatMap(({ was, is }) => {
+  const changes = step.lives.flatMap(({ was, is }) => {
+    if (is === null) return [`${after.name}/${was.replica}#${was.generation} ${phaseName(was)} → gone`];
     const from = phaseName(was);
     const to = phaseName(is);
     const breaker = was.breaker.is === is.breaker.is ? '' : `, breaker ${is.breaker.is}`;

@@ -1,8 +1,10 @@
 /** A host in virtual time: pools, their processes, and daemons that come and go. Who drives it decides what happens; the rules watch every step. */
 import type { PoolSpec } from '../../src/config/spec.ts';
-import type { PoolCommand } from '../../src/pool/host.ts';
-import type { PoolEvent } from '../../src/pool/pool-events.ts';
+import type { Stamp } from '../../src/engine/engine-state.ts';
+import type { PoolCommand, ReloadCommand } from '../../src/pool/host.ts';
+import type { PoolEvent, ReloadTarget } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
+import { reloadedSpec } from '../../src/rollout/plan-state.ts';
 import { booted } from './boot.ts';
 import { Daemon } from './daemon.ts';
 import type { Rule, Step } from './ground.ts';
@@ -42,7 +44,7 @@ export class World {
       mainEnded: (process) => this.daemon?.mainEnded(process),
       treeGone: (process) => this.daemon?.treeGone(process),
     });
-    for (const spec of given.specs) this.ground.file.set(spec.name, { spec, specId: `${spec.name}-1` });
+    for (const spec of given.specs) this.ground.file.set(spec.name, spec);
     this.rules = [...allRules(this), ...(given.moreRules ?? [])];
   }
 
@@ -73,8 +75,15 @@ export class World {
     if (refused !== null) return refused.code;
     this.#operations += 1;
     const stamp = { by: 'ops@tty1', atMs: ground.wallMs, reason: null };
-    daemon.handle(pool, { type: 'command', command, operationId: `op-${this.#operations}`, stamp });
+    const event = { type: 'command', command, operationId: `op-${this.#operations}`, stamp } as const;
+    daemon.handle(pool, command.do === 'reload' ? { ...event, target: this.#target(pool, command, stamp) } : event);
     return null;
+  }
+
+  /** Where a reload goes: as `src/pool/pools.ts` puts it together. */
+  #target(pool: string, command: ReloadCommand, stamp: Stamp): ReloadTarget {
+    const { spec, sets } = reloadedSpec(this.state(pool), command, stamp);
+    return { spec, sets, specId: this.ground.specId(spec), executable: null };
   }
 
   send(pool: string, event: PoolEvent): void {

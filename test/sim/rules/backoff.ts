@@ -3,7 +3,7 @@ import type { PoolSpec } from '../../../src/config/spec.ts';
 import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { engineIn, recordsOf, replicaOf, runOf, specNow } from './questions.ts';
+import { engineIn, recordsOf, replicaOf, runOf, specNow, takenOver } from './questions.ts';
 
 interface Row {
   failures: number;
@@ -32,6 +32,7 @@ export class BackoffRule implements Rule {
     }
     for (const entry of recordsOf(step)) if (entry.failure) this.#failed(step, { replica: replicaOf(entry), crashClass: entry.class });
     this.#reset(step);
+    this.#reloaded(step);
     for (const { was, is } of step.changes) this.#moved(step, was, is);
   }
 
@@ -78,6 +79,20 @@ export class BackoffRule implements Rule {
         () => `${step.pool}/${engine.replica} is due ${waitMs} ms after a reset`,
       );
       row.notBeforeMs = step.nowMs + lowMs;
+    }
+  }
+
+  /** A reload begins with a clean row, and whatever waits goes on at once when it is done. */
+  #reloaded(step: Step): void {
+    const { before, after } = step;
+    const begun = before.rollout?.operationId !== after.rollout?.operationId && after.rollout !== null;
+    const done =
+      before.specId !== after.specId ||
+      (before.rollout !== null && before.rollout.step !== 'committed' && after.rollout?.step === 'committed');
+    for (const { replica } of after.engines) {
+      const row = this.#row(step, replica);
+      if (begun || (done && step.event.type !== 'configured') || takenOver(step).includes(replica)) row.failures = 0;
+      if (done) row.notBeforeMs = step.nowMs;
     }
   }
 

@@ -5,7 +5,7 @@ import type { PoolState } from '../../../src/pool/pool-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
 import type { World } from '../world.ts';
-import { engineIn } from './questions.ts';
+import { lifeIn } from './questions.ts';
 
 const EVERY = 61;
 const HOUR_MS = 3_600_000;
@@ -21,8 +21,7 @@ export class PurityRule implements Rule {
   stepped(step: Step): void {
     const { event } = step;
     this.#steps += 1;
-    if ('generation' in event && event.type !== 'spawnGranted' && event.generation !== engineIn(step.before, event.replica)?.generation)
-      this.#old(step);
+    if ('generation' in event && event.type !== 'spawnGranted' && lifeIn(step.before, event) === undefined) this.#old(step);
     if (event.type === 'command' && event.command.do === 'stop') this.#stoppedTwice(step);
     if (this.#steps % EVERY !== 0 || draws(step)) return;
     const text = JSON.stringify(step.before);

@@ -5,10 +5,9 @@ import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { PoolEvent } from '../../../src/pool/pool-events.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { runOf } from './questions.ts';
+import { lifeIn, runOf } from './questions.ts';
 
 interface Seen {
-  generation: number;
   started: boolean;
   /** Results in a row, of the same kind. */
   readonly ok: Record<'readiness' | 'liveness', number>;
@@ -24,7 +23,8 @@ export class ThresholdRule implements Rule {
   stepped(step: Step): void {
     const { event } = step;
     if (event.type === 'probed') this.#result(step, event);
-    for (const { was, is } of step.changes) {
+    for (const { was, is } of step.lives) {
+      if (is === null) continue;
       if (was.generation === is.generation && was.phase.is === is.phase.is) continue;
       if (is.phase.is === 'ready') this.#ready(step, is);
       if (was.phase.is === 'ready' && is.phase.is === 'unready') this.#unready(step, is);
@@ -33,11 +33,10 @@ export class ThresholdRule implements Rule {
   }
 
   #of(step: Step, engine: Pick<EngineState, 'replica' | 'generation'>): Seen {
-    const key = `${step.pool}/${engine.replica}`;
+    const key = `${step.pool}/${engine.replica}#${engine.generation}`;
     const known = this.#seen.get(key);
-    if (known?.generation === engine.generation) return known;
+    if (known !== undefined) return known;
     const seen: Seen = {
-      generation: engine.generation,
       started: false,
       ok: { readiness: 0, liveness: 0 },
       bad: { readiness: 0, liveness: 0 },
@@ -50,8 +49,7 @@ export class ThresholdRule implements Rule {
   }
 
   #result(step: Step, event: Extract<PoolEvent, { readonly type: 'probed' }>): void {
-    const current = step.before.engines.find(({ replica }) => replica === event.replica)?.generation;
-    if (current !== event.generation) return;
+    if (lifeIn(step.before, event) === undefined) return;
     const seen = this.#of(step, event);
     const { kind, ok } = event.result;
     if (kind === 'startup') seen.started ||= ok;
