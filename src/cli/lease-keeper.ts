@@ -92,7 +92,7 @@ export class LeaseKeeper {
     const { id, token, ttlMs } = this.#lease;
     const fromMs = this.#session.clock.nowMs();
     try {
-      const renewed = await this.#session.leases.renew(id, { token, ttlMs: null });
+      const renewed = await this.#session.leases.renew(id, { token, ttlMs: null }, this.#over.signal);
       if (this.#over.signal.aborted) return;
       if (this.#failing) this.#ears.says(`lease ${id} is renewed again`);
       this.#failing = false;

@@ -6,13 +6,17 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import type { Fleet } from './fleet.ts';
 import { benchFleet } from './fleet.ts';
+import type { LeaseFigures } from './leases.ts';
+import { benchLeases } from './leases.ts';
 import type { Restarts } from './restarts.ts';
 import { benchRestarts, median } from './restarts.ts';
 
 const KILLS = Number(process.env.POOLD_BENCH_KILLS ?? 21);
 const ENGINES = Number(process.env.POOLD_BENCH_ENGINES ?? 200);
+const DRAINS = Number(process.env.POOLD_BENCH_DRAINS ?? 50);
 
 const [loadBefore = 0] = loadavg();
+const leases = await benchLeases({ clients: 64, drains: DRAINS });
 const fleet = await benchFleet(ENGINES);
 const restarts = await benchRestarts(KILLS);
 const report = `# Figures
@@ -21,6 +25,8 @@ const report = `# Figures
 One run, at nice ${getPriority()}, load average ${loadBefore.toFixed(1)} before it: trust ratios, not absolutes.
 
 ${restartsTable(restarts)}
+
+${leasesTable(leases)}
 
 ${fleetTable(fleet)}
 `;
@@ -39,6 +45,19 @@ poold with everything that is on by default: tree empty, last lines read, end an
 | | median ms | least | most | decided, median |
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}`;
+}
+
+function leasesTable({ clients, pairsPerSecond, p50Ms, p99Ms, alonePerSecond, termMs, latenessMs }: LeaseFigures): string {
+  const spread = (sorted: readonly number[]): string =>
+    `${median(sorted).toFixed(1)} ms; least ${(sorted[0] ?? Number.NaN).toFixed(1)}, most ${(sorted.at(-1) ?? Number.NaN).toFixed(1)}`;
+  return `Leases over \`lease.sock\`, each grant and release stored before it is answered (durable against SIGKILL); the clients share the machine.
+
+| | |
+| --- | --- |
+| acquire + release, ${clients} clients | ${pairsPerSecond.toFixed(0)} pairs/s; p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms |
+| the same, one client | ${alonePerSecond.toFixed(0)} pairs/s |
+| drain of an empty pool: request sent until the engine's TERM handler runs, median of ${termMs.length} | ${spread(termMs)} |
+| force-stop: deadline until the engine's TERM handler runs, median of ${latenessMs.length} | ${spread(latenessMs)} |`;
 }
 
 function fleetTable(of: Fleet): string {

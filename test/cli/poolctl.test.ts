@@ -160,9 +160,9 @@ describe('acting', () => {
     const begun = await poolctl('stop', 'chat', '--no-wait');
     const { id } = at.host.operations(null)[0] as Operation;
     expect([begun.code, begun.stdout]).toEqual([0, `stop chat: begun; poolctl operations ${id} shows how it goes\n`]);
-    const late = await poolctl('stop', 'chat', '--timeout', '50ms');
+    const late = await poolctl('stop', 'chat', '--timeout', '500ms');
     expect(late.code).toBe(5);
-    expect(late.stderr).toContain('cannot wait any longer: stop chat is not over after 50ms');
+    expect(late.stderr).toContain('cannot wait any longer: stop chat is not over after 500ms');
     expect((await poolctl('operations')).stdout).toMatch(
       new RegExp(`^ID +KIND +POOL +STATE +OUTCOME +STARTED +BY\n(?:.*\n)*${id} +stop +chat +running`),
     );
@@ -205,9 +205,9 @@ describe('waiting for a pool', () => {
   });
 
   test('gives up with 5, and knows what it can wait for', async () => {
-    expect(await poolctl('wait', 'chat', '--for', 'stopped', '--timeout', '50ms')).toMatchObject({
+    expect(await poolctl('wait', 'chat', '--for', 'stopped', '--timeout', '500ms')).toMatchObject({
       code: 5,
-      stderr: expect.stringContaining('after 50ms chat: running'),
+      stderr: expect.stringContaining('after 500ms chat: running'),
     });
     expect(await poolctl('wait', 'chat', '--for', 'lunch')).toMatchObject({
       code: 2,

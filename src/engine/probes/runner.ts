@@ -69,7 +69,7 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
   };
   /** A round of an ordinary probe. */
   const asking = (kind: Kind, spec: ProbeSpec | { action: ProbeAction; periodMs: number; timeoutMs: number }) => {
-    let retryMs = FIRST_RETRY_MS;
+    const retry = retries(spec.periodMs);
     return async (): Promise<number | null> => {
       let outcome = await probeBy(spec.action, spec.timeoutMs, context);
       if (outcome.ok && phase === 'starting' && !owned) outcome = await checked(outcome, spec.action, context, options);
@@ -79,9 +79,7 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
         startedUp();
         return null;
       }
-      if (phase !== 'starting' || outcome.refused !== true) return spec.periodMs;
-      retryMs *= 2;
-      return Math.min(spec.periodMs, retryMs / 2);
+      return phase === 'starting' && outcome.refused === true ? retry() : spec.periodMs;
     };
   };
   /** A round that reads figures. */
@@ -129,6 +127,15 @@ export function watchProbes(options: ProbeWatchOptions): ProbeWatch {
       over.abort();
       for (const end of running.values()) end();
     },
+  };
+}
+
+/** The delay of each next try. */
+function retries(periodMs: number): () => number {
+  let retryMs = FIRST_RETRY_MS / 2;
+  return () => {
+    retryMs = Math.min(periodMs, retryMs * 2);
+    return retryMs;
   };
 }
 
