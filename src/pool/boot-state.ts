@@ -202,6 +202,7 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
   turn.effects.push({ do: 'release', ref }, { do: 'releaseDevice', ref });
   if (engine.role !== 'serving') {
     parted(turn, engine);
+    emit(turn, 'engine.stopped', { reason: 'never_started' }, engine);
     rolloutFailed(turn, {
       code: 'reload_failed',
       message: `the daemon died before it could start ${turn.state.name}/${engine.replica}`,

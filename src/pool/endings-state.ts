@@ -85,7 +85,10 @@ function calledOff(turn: Turn, engine: EngineState): void {
   const ref = refOf(turn, engine);
   canaryLeft(turn, engine);
   if (engine.role === 'serving') put(turn, { ...engine, closing: null, phase: { is: 'idle' } });
-  else parted(turn, engine);
+  else {
+    parted(turn, engine);
+    turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
+  }
   turn.effects.push({ do: 'abandon', ref }, { do: 'releaseDevice', ref });
   emit(turn, 'engine.stopped', { reason: 'called_off' }, engine);
 }
