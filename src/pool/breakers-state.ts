@@ -8,7 +8,7 @@ import { closed, closedBreaker, opened, trialFailed } from '../policy/breaker.ts
 import type { ClassState, PoolState } from './pool-state.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, emit, put, stampOf } from './turn.ts';
-import { isWanted } from './wanted-state.ts';
+import { mayStart } from './wanted-state.ts';
 
 /** The name of the pool's own breaker beside those of the classes. */
 export const ANY = 'any';
@@ -98,7 +98,7 @@ export function triableAtMs({ phase }: EngineState): number {
 export function missing(state: PoolState, name: string): EngineState[] {
   return state.engines.filter(
     (engine) =>
-      isWanted(state, engine) &&
+      mayStart(state, engine) &&
       (engine.phase.is === 'backoff' || engine.phase.is === 'idle') &&
       (name === ANY || engine.lastFailureClass === name),
   );

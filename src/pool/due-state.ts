@@ -11,7 +11,7 @@ import { nextLeaseDueMs } from './lease-due-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { stableAtMs } from './settle-state.ts';
 import { allEngines, currentSpec, specOf } from './turn.ts';
-import { isWanted } from './wanted-state.ts';
+import { mayStart } from './wanted-state.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -36,7 +36,7 @@ function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): numbe
     case 'stopping':
       return phase.stuckAtMs ?? phase.killAtMs;
     case 'backoff': {
-      if (state.shuttingDown || !isWanted(state, engine)) return NEVER;
+      if (!mayStart(state, engine)) return NEVER;
       const gate = gates.of(engine);
       if (gate.is === 'free') return gates.nowMs;
       return Math.min(ownBreakerDueMs(state, engine), gate.by === 'breaker_open' && gate.which !== 'engine' ? NEVER : gate.untilMs);

@@ -11,7 +11,7 @@ import { healthOf } from '../engine/samples-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
 import { allLeasesEnded, leasesExpired } from '../lease/seats-state.ts';
 import { waitingReloadActed } from '../rollout/reload-commands-state.ts';
-import { isBeingReplaced, rolloutAdvanced } from '../rollout/rollout-state.ts';
+import { rolloutAdvanced } from '../rollout/rollout-state.ts';
 import { breakersAdvanced } from './canary-state.ts';
 import type { ClosingOrder } from './closings-state.ts';
 import { closingsSettled, engineClosed } from './closings-state.ts';
@@ -27,7 +27,7 @@ import { startsAsked } from './start-commands-state.ts';
 import { becameReady, startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
 import { allEngines, currentSpec, emit, engineAt, engineIn, put, specOf } from './turn.ts';
-import { isWanted, poolIsWanted, wantedReplicas } from './wanted-state.ts';
+import { isBeingReplaced, isWanted, mayStart, poolIsWanted, wantedReplicas } from './wanted-state.ts';
 
 /** At SIGTERM nobody is waited for longer than this, whatever the pool's own deadline. product.md, "Who decides". */
 export const SHUTDOWN_DEADLINE_MS = 90_000;
@@ -36,7 +36,7 @@ export function settled(turn: Turn): void {
   if (turn.state.restoring) return;
   for (const engine of allEngines(turn.state)) timersElapsed(turn, engine);
   timeOfLeases(turn);
-  for (const engine of turn.state.engines) if (!isWanted(turn.state, engine)) unwantedEnded(turn, engine);
+  unwantedSettled(turn);
   if (turn.state.shuttingDown) for (const other of turn.state.others) otherEnded(turn, other);
   closingsSettled(turn);
   poolDrainSettled(turn);
@@ -51,11 +51,18 @@ function startsSettled(turn: Turn): void {
   rolloutAdvanced(turn);
   waitingReloadActed(turn);
   rolloutAdvanced(turn);
+  const { replicas } = turn.state;
   waitingScaleActed(turn);
+  // What it takes away may have been let go in this very turn.
+  if (turn.state.replicas !== replicas) unwantedSettled(turn);
   rollingAdvanced(turn);
   startsAsked(turn);
   startsDecided(turn);
   specsForgotten(turn);
+}
+
+function unwantedSettled(turn: Turn): void {
+  for (const engine of turn.state.engines) if (!isWanted(turn.state, engine)) unwantedEnded(turn, engine);
 }
 
 function timeOfLeases(turn: Turn): void {
@@ -186,9 +193,7 @@ function startsDecided(turn: Turn): void {
       backoffAnnounced(turn, put(turn, { ...engine, phase }));
     }
   }
-  const waiting = turn.state.engines.filter(
-    (engine) => engine.phase.is === 'backoff' && isWanted(turn.state, engine) && !isBeingReplaced(turn.state, engine.replica),
-  );
+  const waiting = turn.state.engines.filter((engine) => engine.phase.is === 'backoff' && mayStart(turn.state, engine));
   const gates = gatesAt(turn.state, turn.env.nowMs);
   for (const engine of waiting.toSorted((one, other) => dueAtMs(one) - dueAtMs(other) || one.replica - other.replica)) {
     if (engine.phase.is === 'backoff' && gates.of(engine).is === 'free') startBegun(turn, engine, engine.phase.cause);

@@ -7,6 +7,16 @@ export function isWanted(state: PoolState, engine: EngineState): boolean {
   return poolIsWanted(state) && engine.role === 'serving' && isMember(state, engine.replica) && engine.held === null;
 }
 
+/** Whether the place of the replica is a reload's now: nothing else is started there. */
+export function isBeingReplaced({ rollout }: PoolState, replica: number): boolean {
+  return rollout?.units.some((unit) => unit.replica === replica && unit.inPlace && unit.step !== 'retiring') ?? false;
+}
+
+/** Wanted, and its start is nobody else's business. */
+export function mayStart(state: PoolState, engine: EngineState): boolean {
+  return isWanted(state, engine) && !isBeingReplaced(state, engine.replica);
+}
+
 export function poolIsWanted(state: PoolState): boolean {
   return !state.shuttingDown && state.wanted.state === 'running';
 }

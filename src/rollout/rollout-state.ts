@@ -16,7 +16,6 @@ import { engineClosed, engineReopened } from '../pool/closings-state.ts';
 import { stopTold } from '../pool/endings-state.ts';
 import { stepped } from '../pool/operation-state.ts';
 import { isEmpty } from '../pool/others-state.ts';
-import type { PoolState } from '../pool/pool-state.ts';
 import type { Turn } from '../pool/turn.ts';
 import { emit, engineAt, generationIn, put } from '../pool/turn.ts';
 import { isWanted } from '../pool/wanted-state.ts';
@@ -25,11 +24,6 @@ import { rolloutFailed } from './failed-state.ts';
 import { rolloutCommitted, rolloutFinished } from './finish-state.ts';
 import type { Rollout, Unit } from './rollout.ts';
 import { soakMsOf } from './rollout-due-state.ts';
-
-/** Whether the place of the replica is a reload's now: nothing else is started there. */
-export function isBeingReplaced({ rollout }: PoolState, replica: number): boolean {
-  return rollout?.units.some((unit) => unit.replica === replica && unit.inPlace && unit.step !== 'retiring') ?? false;
-}
 
 export function rolloutAdvanced(turn: Turn): void {
   for (;;) {
@@ -132,10 +126,11 @@ function unitsBegun(turn: Turn): void {
       continue;
     }
     const beside = rollout.units.filter(({ inPlace }) => !inPlace).length;
-    const away = rollout.units.length - beside;
+    // What was not there takes nothing away: its successor is never waited for by others, which with blue-green would wait for it.
+    const away = rollout.units.filter(({ inPlace, old }) => inPlace && old !== null).length;
     const lives = isLive(engine);
     const surge = lives && beside < rollout.maxSurge;
-    if (!surge && away >= Math.max(rollout.maxUnavailable, lives ? 0 : 1)) return;
+    if (lives && !surge && away >= rollout.maxUnavailable) return;
     unitBegun(turn, rollout, { replica, step: 'draining', inPlace: !surge, candidate: null, old: lives ? engine.generation : null });
   }
 }
