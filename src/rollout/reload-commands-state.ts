@@ -90,7 +90,7 @@ interface Beginning {
 function rolloutBegun(turn: Turn, { operation, to, drainMs, cutLeases, asked, replicas }: Beginning): void {
   const shape = shapeOf(turn.state, asked);
   const { nowMs } = turn.env;
-  const revived = revivedOf(turn.state, nowMs);
+  const revived = revivedOf(turn.state, replicas, nowMs);
   const rollout: Rollout = {
     ...shape,
     operationId: operation.id,
@@ -110,7 +110,10 @@ function rolloutBegun(turn: Turn, { operation, to, drainMs, cutLeases, asked, re
     sinceMs: nowMs,
   };
   turn.state = { ...turn.state, rollout };
-  for (const engine of turn.state.engines) if (engine.backoffRow > 0) put(turn, { ...engine, backoffRow: 0 });
+  for (const engine of turn.state.engines) {
+    const concerned = to.specId !== rollout.fromSpecId || rollout.todo.includes(engine.replica);
+    if (concerned && engine.backoffRow > 0) put(turn, { ...engine, backoffRow: 0 });
+  }
   emit(turn, 'reload.started', {
     operation: operation.id,
     kind: rollout.kind,
@@ -121,8 +124,8 @@ function rolloutBegun(turn: Turn, { operation, to, drainMs, cutLeases, asked, re
   rolloutPrepared(turn);
 }
 
-/** Of a failed pool one engine is tried, past the breakers. */
-function revivedOf(state: PoolState, nowMs: number): number | null {
+/** Of a failed pool one engine is tried, past the breakers: one of those that were asked for. */
+function revivedOf(state: PoolState, replicas: readonly number[], nowMs: number): number | null {
   const failed = poolStateName(state) === 'failed' || (state.breaker.is !== 'closed' && !state.engines.some(isLive));
-  return failed ? retryTarget(state, nowMs) : null;
+  return failed ? retryTarget(state, nowMs, replicas) : null;
 }
