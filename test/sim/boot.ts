@@ -48,10 +48,10 @@ function placesTaken({ ground, daemon }: Booting): void {
     for (const engine of allEngines(state)) {
       const run = livePhase(engine)?.run;
       const ref = { pool: state.name, replica: engine.replica, generation: engine.generation };
-      if (run === undefined) continue;
-      if (run.port !== null) daemon.ports.set(run.port, ownerOf({ ...ref, side: engine.side }));
       const process = ground.processes.find(ref);
-      if (run.device === null || run.firstReadyMs !== null || process === undefined) continue;
+      if (run === undefined || process === undefined) continue;
+      if (run.port !== null) daemon.ports.set(run.port, ownerOf({ ...ref, side: engine.side }));
+      if (run.device === null || run.firstReadyMs !== null) continue;
       daemon.gated({ type: 'found', request: { ref, device: run.device } });
     }
   }

@@ -4,6 +4,7 @@ import type { PoolState } from '../../src/pool/pool-state.ts';
 import { poolStatus } from '../../src/pool/pool-view.ts';
 import { allEngines } from '../../src/pool/turn.ts';
 import type { Luck } from './luck.ts';
+import { ownerOf } from './ports.ts';
 import { membersOf } from './rules/questions.ts';
 import type { Shutdown } from './shutdown.ts';
 import { must } from './violation.ts';
@@ -125,6 +126,11 @@ function nothingLeaks(world: World): void {
   const { waiting, spawning, loading } = daemon.gate;
   must(waiting.length + spawning.length === 0, 'starts', () => `${waiting.length} wait and ${spawning.length} spawn, although all is calm`);
   must(loading.length === 0, 'starts', () => `${loading.map(({ ref }) => `${ref.pool}/${ref.replica}`).join()} still hold a device`);
+  const owners = new Set(
+    [...daemon.states.values()].flatMap((state) => allEngines(state).map((engine) => ownerOf({ pool: state.name, ...engine }))),
+  );
+  for (const [port, owner] of daemon.ports)
+    must(owners.has(owner), 'ports', () => `port ${port} is kept for ${owner}, and nothing is there`);
   for (const state of daemon.states.values()) {
     for (const { replica, generation, phase } of state.engines) {
       const id = `${state.name}/${replica}`;

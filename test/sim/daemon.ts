@@ -237,6 +237,7 @@ export class Daemon {
     if (spec === undefined) throw new Error(`no spec ${asked.specId}`);
     const failure = nature.preflightFails(asked.ref);
     this.after(nature.delayMs('preflown', engineId(asked.ref)), () => {
+      if (this.#engine(asked.ref) === undefined) return;
       const found = portFor({ ports: this.ports, ground, owner: ownerOf({ ...asked.ref, side: engine.side }), spec: spec.engine.port });
       const failed = failure ?? (found === 'busy' ? { class: 'port_busy' as const, message: 'a stranger listens there' } : null);
       if (failed !== null) this.handle(pool, { type: 'startFailed', replica, generation, ...failed });

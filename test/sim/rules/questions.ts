@@ -49,14 +49,22 @@ export function takenOver(step: Step): readonly number[] {
   });
 }
 
+/** Replicas that a reload or restart is about; with another spec it is about all. */
+export function concernedBy({ before, after }: Step): readonly number[] {
+  const rollout = after.rollout ?? before.rollout;
+  if (rollout === null) return [];
+  if (rollout.fromSpecId !== rollout.toSpecId) return after.engines.map(({ replica }) => replica);
+  const { todo, units, done } = before.rollout?.operationId === rollout.operationId ? before.rollout : rollout;
+  return [...todo, ...units.map(({ replica }) => replica), ...done];
+}
+
+export function committedIn(step: Step): boolean {
+  return emitted(step, 'reload.step').some(({ facts }) => facts.step === 'committed');
+}
+
 /** A reload that tried one engine past the breakers has succeeded: as good as a reset. */
-export function revived({ before, after }: Step): boolean {
-  return (
-    before.rollout?.revives === true &&
-    before.rollout.step !== 'committed' &&
-    after.rollout?.step !== 'back' &&
-    after.specId === before.rollout.toSpecId
-  );
+export function revived(step: Step): boolean {
+  return step.before.rollout?.revives === true && committedIn(step);
 }
 
 export function takenIn({ seats }: EngineState): number {
