@@ -88,7 +88,8 @@ interface Conclusion {
 function concluded(turn: Turn, engine: EngineState, end: Conclusion): void {
   const spec = currentSpec(turn.state);
   const decided = verdict(end.klass, spec.restart);
-  const failure = isFailure(end.klass, spec.restart);
+  // Neither the end of a candidate nor that of a retiring engine counts for anything.
+  const failure = engine.role === 'serving' && isFailure(end.klass, spec.restart);
   const entry = entryOf(turn, engine, { ...end, failure });
   const { class: _class, ...rest } = entry;
   const lastExit = {
@@ -131,7 +132,7 @@ function concluded(turn: Turn, engine: EngineState, end: Conclusion): void {
   }
 }
 
-/** A candidate has had its one start, a retiring engine was on its way out: neither counts for anything. */
+/** A candidate has had its one start, a retiring engine was on its way out. */
 function otherConcluded(
   turn: Turn,
   engine: EngineState,
