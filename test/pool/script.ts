@@ -17,6 +17,7 @@ import { newPool, restored } from '../../src/pool/pool-state.ts';
 import { poolStatus } from '../../src/pool/pool-view.ts';
 import { refusal } from '../../src/pool/refusal-state.ts';
 import type { EngineStatus, Operation, PoolStatus } from '../../src/pool/status.ts';
+import { allEngines, generationIn } from '../../src/pool/turn.ts';
 import type { Behaviour } from './behaviour.ts';
 import type { About, Daemon, Spawn } from './machine.ts';
 import { Machine } from './machine.ts';
@@ -170,7 +171,7 @@ export class Script implements Daemon {
   /** The next daemon on the same state, and maybe another file: it looks at each generation that was live, then at the file. */
   daemonStarts(file: File = this.#file): this {
     this.#taken();
-    for (const { replica, generation, phase } of this.state.engines) {
+    for (const { replica, generation, phase } of allEngines(this.state)) {
       if (!('run' in phase)) continue;
       const about = { replica, generation };
       const process = this.#machine.processOf(about);
@@ -256,8 +257,8 @@ export class Script implements Daemon {
     );
   }
 
-  causeOf(replica: number): string {
-    const phase = this.state.engines.find((engine) => engine.replica === replica)?.phase;
+  causeOf(about: About): string {
+    const phase = generationIn(this.state, about)?.phase;
     return phase !== undefined && 'run' in phase ? phase.run.cause : 'none';
   }
 
