@@ -28,6 +28,7 @@ export function settledIn({ world, luck, shutdown, note }: Calm): void {
   luck.calm = true;
   ground.processes.calm = true;
   ground.strangers.clear();
+  world.clients?.settle();
   if (world.daemon === null) world.boot();
   lookedAfter(world);
   const untilMs = ground.nowMs + TIME_MS;

@@ -2,6 +2,8 @@
  * The daemon around the pure machine, played honestly: one event at a time per pool, the state is stored, then its effects run in their order.
  * It can die before the store, after it, and after any effect. Whatever it had under way is lost then; processes live on.
  */
+
+import type { Moment } from '../../src/clock.ts';
 import type { EngineState } from '../../src/engine/engine-state.ts';
 import type { EngineRef } from '../../src/engine/identity.ts';
 import { engineId } from '../../src/engine/identity.ts';
@@ -9,11 +11,14 @@ import type { ProbeResult } from '../../src/engine/samples-state.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
+import { endedRows } from '../../src/pool/rows.ts';
 import type { StartGateEvent, StartGateState } from '../../src/pool/start-gate-state.ts';
 import { newStartGate } from '../../src/pool/start-gate-state.ts';
 import { generationIn } from '../../src/pool/turn.ts';
+import { Asked } from './asked.ts';
 import { changesOf, livesOf } from './changes.ts';
 import type { Ground, Rule, Step, Told } from './ground.ts';
+import { LeaseApi } from './lease-api.ts';
 import type { Machine } from './machine.ts';
 import type { Nature } from './nature.ts';
 import { ownerOf, portFor } from './ports.ts';
@@ -21,6 +26,7 @@ import type { Probing } from './probing.ts';
 import { probe } from './probing.ts';
 import type { Process } from './processes.ts';
 import { treeLives } from './processes.ts';
+import { Timers } from './timers.ts';
 import { must } from './violation.ts';
 
 export interface DaemonOptions {
@@ -34,12 +40,10 @@ export interface DaemonOptions {
   readonly died: () => void;
 }
 
-/** Ticks of one pool at one time, beyond which it is called a busy loop. */
-const TICKS_MAX = 40;
-
 export class Daemon {
   alive = true;
-  listening = false;
+  /** For whoever wants a lease, once it listens. */
+  api: LeaseApi | null = null;
   gate: StartGateState;
   readonly epoch: number;
   readonly states = new Map<string, PoolState>();
@@ -49,15 +53,30 @@ export class Daemon {
   /** Port → whose it is. */
   readonly ports = new Map<number, string>();
   readonly #given: DaemonOptions;
+  readonly #leases: Asked;
   readonly #awaited = new Set<string>();
   readonly #exitTold = new Set<string>();
   readonly #goneTold = new Set<string>();
-  readonly #armed = new Map<string, { readonly dueMs: number; ticks: number; off: boolean }>();
+  readonly #timers: Timers;
 
   constructor(given: DaemonOptions) {
     this.#given = given;
     this.epoch = given.epoch;
     this.gate = newStartGate(given.ground.perDevice);
+    this.#timers = new Timers({ ...given, state: (pool) => this.state(pool), tick: (pool) => this.handle(pool, { type: 'tick' }) });
+    const { nature, machine } = given;
+    this.#leases = new Asked({
+      soon: (run) => this.after(0, run),
+      tell: (told) => this.after(0, told),
+      state: (pool) => this.state(pool),
+      decided: (pool, state, event) => machine.next(state, event, this.#moment(pool)),
+      stored: (pool, state, effects) => this.#stored(pool, state, effects),
+      stepped: (step) => this.#stepped(step),
+      run: (pool, effect) => this.#run(pool, effect),
+      armed: (pool) => this.#timers.armSooner(pool),
+      dies: () => nature.dies(),
+      die: () => this.die(),
+    });
   }
 
   state(pool: string): PoolState {
@@ -69,10 +88,9 @@ export class Daemon {
   /** One event, to its end. */
   handle(pool: string, event: PoolEvent): void {
     if (!this.alive) return;
-    const { ground, machine, nature } = this.#given;
+    const { machine, nature } = this.#given;
     const before = this.state(pool);
-    const { nowMs, wallMs } = ground;
-    const [after, effects] = machine.next(before, event, { nowMs, wallMs, random: () => nature.random(pool) });
+    const [after, effects] = machine.next(before, event, this.#moment(pool));
     const deathAt = nature.dies();
     if (deathAt === 0) {
       if (!machine.storesFirst) for (const effect of effects) this.#run(pool, effect);
@@ -80,7 +98,7 @@ export class Daemon {
       return;
     }
     this.#stored(pool, after, effects);
-    this.#given.stepped(stepOf({ pool, before, after, event, effects, nowMs, wallMs }));
+    this.#stepped({ pool, before, after, event, effects });
     let done = 1;
     for (const effect of effects) {
       if (deathAt === done) break;
@@ -88,7 +106,7 @@ export class Daemon {
       done += 1;
     }
     if (deathAt !== null) this.die();
-    else this.#arm(pool);
+    else this.#timers.arm(pool);
   }
 
   die(): void {
@@ -151,8 +169,31 @@ export class Daemon {
   opens(): void {
     this.after(this.#given.nature.delayMs('opened', ''), () => {
       for (const pool of this.states.keys()) this.handle(pool, { type: 'opened' });
-      this.listening = this.alive;
+      if (this.alive) this.#listens();
     });
+  }
+
+  #listens(): void {
+    const { ground } = this.#given;
+    this.api = new LeaseApi({
+      asked: this.#leases,
+      state: (pool) => this.state(pool),
+      pools: [...this.states.keys()],
+      nowMs: () => ground.nowMs,
+      newId: (kind) => ground.newId(kind),
+      tell: (told) => this.after(0, told),
+      past: ground.ended,
+    });
+  }
+
+  #moment(pool: string): Moment {
+    const { nowMs, wallMs } = this.#given.ground;
+    return { nowMs, wallMs, random: () => this.#given.nature.random(pool) };
+  }
+
+  #stepped(step: Pick<Step, 'pool' | 'before' | 'after' | 'event' | 'effects'>): void {
+    const { nowMs, wallMs } = this.#given.ground;
+    this.#given.stepped(stepOf({ ...step, nowMs, wallMs }));
   }
 
   #stored(pool: string, after: PoolState, effects: readonly Effect[]): void {
@@ -161,6 +202,7 @@ export class Daemon {
     ground.stored(pool, after);
     for (const effect of effects) {
       if (effect.do === 'record') ground.history.push(effect.entry);
+      if (effect.do === 'leaseEnded' && endedRows(pool, effect.ended).length > 0) ground.ended.push({ pool, ended: effect.ended });
       // A person's word holds from the commit on.
       if (effect.do === 'abandon') {
         const process = ground.processes.find(effect.ref);
@@ -219,10 +261,13 @@ export class Daemon {
       case 'record':
       case 'operation':
       case 'onExit':
-      case 'answer':
-      case 'leaseEnded':
-      case 'ticketEnded':
         return;
+      case 'answer':
+        return this.#leases.answered(effect.to, effect.answer);
+      case 'leaseEnded':
+        return this.api?.leaseEnded(pool, effect.ended);
+      case 'ticketEnded':
+        return this.api?.ticketEnded(pool, effect.ended);
       default:
         effect satisfies never;
     }
@@ -321,29 +366,6 @@ export class Daemon {
 
   #engine(ref: EngineRef): EngineState | undefined {
     return generationIn(this.state(ref.pool), ref);
-  }
-
-  /** One timer per pool: a `tick` exactly when `dueMs` says. */
-  #arm(pool: string): void {
-    const { ground, machine } = this.#given;
-    const { nowMs } = ground;
-    const dueMs = Math.max(nowMs, machine.dueMs(this.state(pool), nowMs));
-    const old = this.#armed.get(pool);
-    if (old?.dueMs === dueMs && !old.off) return;
-    if (old !== undefined) old.off = true;
-    const ticks = old !== undefined && old.dueMs === dueMs ? old.ticks + 1 : 0;
-    must(ticks < TICKS_MAX, 'timers', () => `${pool} ticks for ever at ${nowMs}`);
-    if (dueMs === Number.POSITIVE_INFINITY) {
-      this.#armed.delete(pool);
-      return;
-    }
-    const armed = { dueMs, ticks, off: false };
-    this.#armed.set(pool, armed);
-    ground.agenda.add(dueMs, () => {
-      if (armed.off || !this.alive) return;
-      armed.off = true;
-      this.handle(pool, { type: 'tick' });
-    });
   }
 }
 

@@ -1,6 +1,7 @@
 /** What is there whether or not a daemon runs: time, processes, the disk, the config file, strangers on ports. */
 import type { PoolSpec } from '../../src/config/spec.ts';
 import type { EngineState } from '../../src/engine/engine-state.ts';
+import type { EndedLease, Held } from '../../src/lease/lease-events.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { HistoryEntry } from '../../src/pool/host.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
@@ -45,6 +46,8 @@ export interface Rule {
   told?(what: Told, process: Process): void;
   /** Between two steps, when no effect is outstanding. */
   between?(): void;
+  /** A client was told that it has this lease. */
+  acknowledged?(pool: string, held: Held): void;
   /** A new daemon comes up. */
   booting?(): void;
 }
@@ -69,6 +72,8 @@ export class Ground {
   /** In which boot each was stored: a row of an older one has to be told of the reboot, also when a daemon died in the middle of telling. */
   readonly diskBoot = new Map<string, number>();
   readonly history: HistoryEntry[] = [];
+  /** Leases whose end is stored beside the rows. */
+  readonly ended: { readonly pool: string; readonly ended: EndedLease }[] = [];
   /** `chat/0` → the generation its handoff file names. */
   readonly handoffs = new Map<string, number>();
   /** Ports held by somebody else, until when. */
@@ -78,6 +83,7 @@ export class Ground {
   readonly perDevice: number | null;
   readonly #specIds = new Map<string, string>();
   #stores = 0;
+  #ids = 0;
 
   constructor(given: {
     readonly perDevice: number | null;
@@ -100,6 +106,11 @@ export class Ground {
 
   get bootId(): string {
     return `boot-${this.boot}`;
+  }
+
+  newId(kind: 'l' | 't'): string {
+    this.#ids += 1;
+    return `${kind}-${this.#ids}`;
   }
 
   stored(pool: string, state: PoolState): void {

@@ -34,11 +34,24 @@ const KINDS = [
   'early',
   'again',
   'cancel',
+  'cancel',
+  'clients',
+  'clients',
+  'clients',
+  'clients',
+  'clientFails',
+  'clientFails',
+  'race',
+  'race',
+  'revoke',
   'shutdown',
   'reboot',
   'fileChanges',
   'massCrash',
 ] as const;
+
+/** Of one schedule. */
+const CLIENTS_MAX = 16;
 
 type Kind = (typeof KINDS)[number];
 
@@ -115,6 +128,10 @@ export class Slots {
       early: () => this.#ticksEarly(),
       again: () => this.#saidAgain(draw),
       fileChanges: () => this.#fileChanges(draw),
+      clients: () => this.#clients(draw),
+      clientFails: () => this.#clientFails(draw),
+      race: () => this.#race(draw),
+      revoke: () => this.#revoke(draw),
       shutdown: () => this.#given.onShutdown(pick(draw, ['stop', 'keep'])),
     };
     handlers[kind](draw);
@@ -124,6 +141,36 @@ export class Slots {
     const { victim, world } = this.#given;
     if (victim !== null) return;
     for (const process of this.#targets()) if (chance(draw, 0.8)) world.ground.processes.end(process, { code: 1, signal: null });
+  }
+
+  #clients(draw: Stream): void {
+    const { world, victim } = this.#given;
+    if (victim === null && (world.clients?.all.length ?? 0) < CLIENTS_MAX)
+      world.clients?.come(this.#pool(draw), whole(draw, 1, 5), this.count);
+  }
+
+  #clientFails(draw: Stream): void {
+    for (const client of this.#given.world.clients?.some(draw) ?? []) {
+      if (chance(draw, 0.4)) client.dies();
+      else client.freezes(between(draw, 100, 12_000));
+    }
+  }
+
+  /** Everybody at the very moment when time decides something. */
+  #race(draw: Stream): void {
+    const { world } = this.#given;
+    const pool = this.#pool(draw);
+    const state = world.daemon?.states.get(pool);
+    if (state === undefined) return;
+    const dueMs = world.machine.dueMs(state, world.ground.nowMs);
+    const atMs = Number.isFinite(dueMs) ? Math.max(dueMs, world.ground.nowMs) : world.ground.nowMs;
+    for (const client of world.clients?.of(pool) ?? []) if (chance(draw, 0.7)) client.actsAt(atMs);
+  }
+
+  #revoke(draw: Stream): void {
+    for (const client of this.#given.world.clients?.some(draw) ?? []) {
+      if (client.lease !== null) this.#given.world.daemon?.api?.revoke(client.lease.lease.id);
+    }
   }
 
   #hang(draw: Stream): void {
@@ -206,7 +253,7 @@ export class Slots {
   #cancel(draw: Stream): void {
     const { world } = this.#given;
     const pool = this.#pool(draw);
-    const operation = world.ground.disk.get(pool)?.operations.find(({ kind }) => kind === 'restart');
+    const operation = world.ground.disk.get(pool)?.operations.find(({ kind }) => ['restart', 'reload', 'drain'].includes(kind));
     if (operation === undefined) return;
     const stamp = { by: 'ops@tty2', atMs: world.ground.wallMs, reason: null };
     world.send(pool, { type: 'cancel', operationId: operation.id, stamp });

@@ -23,6 +23,8 @@ export function randomSpec(draw: Stream, name: string, at: number): PoolSpec {
     autostart: !chance(draw, 0.1),
     engine: {
       ...WORKER.engine,
+      vars: { temper: 'as drawn' },
+      settable: { temper: '[a-z ]+' },
       prepare: chance(draw, 0.3) ? { command: ['fetch'], timeoutMs: 60_000 } : null,
       devices,
       port: devices === null && chance(draw, 0.3) ? [30_000 + 10 * at, 30_004 + 10 * at] : 'auto',

@@ -1,11 +1,13 @@
 /** A host in virtual time: pools, their processes, and daemons that come and go. Who drives it decides what happens; the rules watch every step. */
 import type { PoolSpec } from '../../src/config/spec.ts';
 import type { Stamp } from '../../src/engine/engine-state.ts';
+import type { Held } from '../../src/lease/lease-events.ts';
 import type { PoolCommand, ReloadCommand } from '../../src/pool/host.ts';
 import type { PoolEvent, ReloadTarget } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
 import { reloadedSpec } from '../../src/rollout/plan-state.ts';
 import { booted } from './boot.ts';
+import type { Clients } from './clients.ts';
 import { Daemon } from './daemon.ts';
 import type { Rule, Step } from './ground.ts';
 import { Ground } from './ground.ts';
@@ -29,6 +31,7 @@ export class World {
   readonly rules: readonly Rule[];
   steps = 0;
   daemon: Daemon | null = null;
+  clients: Clients | null = null;
   /** What a daemon that has died leaves to do. */
   onDeath: () => void = () => {};
   readonly #watched: (step: Step) => void;
@@ -59,6 +62,7 @@ export class World {
       stepped: (step) => this.#stepped(step),
       died: () => {
         this.daemon = null;
+        this.clients?.daemonDied();
         this.onDeath();
       },
     });
@@ -113,6 +117,10 @@ export class World {
 
   runUntil(untilMs: number): void {
     while (this.advance(untilMs));
+  }
+
+  acknowledged(pool: string, held: Held): void {
+    for (const rule of this.rules) rule.acknowledged?.(pool, held);
   }
 
   /** The rules that look at rest. */

@@ -15,7 +15,13 @@ interface Seen {
   stalls: number;
   firstStallMs: number | null;
   counter: number | null;
+  /** Holders who said that it failed them. */
+  readonly reports: { readonly id: string; readonly atMs: number }[];
 }
+
+/** So many make it unready, within so long. */
+const REPORTS = 3;
+const REPORTED_MS = 60_000;
 
 export class ThresholdRule implements Rule {
   readonly #seen = new Map<string, Seen>();
@@ -23,6 +29,7 @@ export class ThresholdRule implements Rule {
   stepped(step: Step): void {
     const { event } = step;
     if (event.type === 'probed') this.#result(step, event);
+    if (event.type === 'release' && event.engineFailed) this.#reported(step, event);
     for (const { was, is } of step.lives) {
       if (is === null) continue;
       if (was.generation === is.generation && was.phase.is === is.phase.is) continue;
@@ -43,6 +50,7 @@ export class ThresholdRule implements Rule {
       stalls: 0,
       firstStallMs: null,
       counter: null,
+      reports: [],
     };
     this.#seen.set(key, seen);
     return seen;
@@ -62,6 +70,13 @@ export class ThresholdRule implements Rule {
       seen.ok[kind] = ok ? seen.ok[kind] + 1 : 0;
       seen.bad[kind] = ok ? 0 : seen.bad[kind] + 1;
     }
+  }
+
+  /** Only of a lease that was held. */
+  #reported(step: Step, { id, seat }: Extract<PoolEvent, { readonly type: 'release' }>): void {
+    const engine = lifeIn(step.before, seat);
+    const held = engine?.seats[seat.slot]?.id === id;
+    if (engine !== undefined && held) this.#of(step, engine).reports.push({ id, atMs: step.nowMs });
   }
 
   #ready(step: Step, engine: EngineState): void {
@@ -92,7 +107,12 @@ export class ThresholdRule implements Rule {
     const failing = probes?.readiness != null && seen.bad.readiness >= probes.readiness.failureThreshold;
     const stalled =
       probes?.progress != null && seen.stalls > 0 && step.nowMs - (seen.firstStallMs ?? step.nowMs) >= probes.progress.stallMs;
-    must(failing || stalled, 'thresholds', () => `${step.pool}/${engine.replica} is unready after ${seen.bad.readiness} bad answers`);
+    const reported = new Set(seen.reports.filter(({ atMs }) => atMs > step.nowMs - REPORTED_MS).map(({ id }) => id)).size >= REPORTS;
+    must(
+      failing || stalled || reported,
+      'thresholds',
+      () => `${step.pool}/${engine.replica} is unready after ${seen.bad.readiness} bad answers`,
+    );
   }
 
   #unhealthy(step: Step, engine: EngineState): void {
