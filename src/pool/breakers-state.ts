@@ -5,10 +5,11 @@
 import type { EngineState, StartCause } from '../engine/engine-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { closed, closedBreaker, opened, trialFailed } from '../policy/breaker.ts';
+import { isBeingReplaced } from './others-state.ts';
 import type { ClassState, PoolState } from './pool-state.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, emit, put, stampOf } from './turn.ts';
-import { mayStart } from './wanted-state.ts';
+import { isWanted } from './wanted-state.ts';
 
 /** The name of the pool's own breaker beside those of the classes. */
 export const ANY = 'any';
@@ -84,9 +85,14 @@ export function causeLetGo(cause: StartCause): StartCause {
 
 /** The missing engines a half-open breaker of that name could try now: fewest failures first, then the lowest replica. */
 export function canaryCandidates(state: PoolState, name: string, nowMs: number): EngineState[] {
-  return missing(state, name)
+  return triable(state, name)
     .filter((engine) => triableAtMs(engine) <= nowMs)
     .toSorted((one, other) => one.row - other.row || one.replica - other.replica);
+}
+
+/** Missing, and its place is not a reload's. */
+export function triable(state: PoolState, name: string): EngineState[] {
+  return missing(state, name).filter(({ replica }) => !isBeingReplaced(state, replica));
 }
 
 /** From when on it may be tried: a stranger that stands in its way is waited for, its back-off is not. */
@@ -98,7 +104,7 @@ export function triableAtMs({ phase }: EngineState): number {
 export function missing(state: PoolState, name: string): EngineState[] {
   return state.engines.filter(
     (engine) =>
-      mayStart(state, engine) &&
+      isWanted(state, engine) &&
       (engine.phase.is === 'backoff' || engine.phase.is === 'idle') &&
       (name === ANY || engine.lastFailureClass === name),
   );

@@ -8,7 +8,7 @@ import type { PoolState } from './pool-state.ts';
 import { startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
 import { emit, engineIn, put } from './turn.ts';
-import { isBeingReplaced, isWanted, wantedReplicas } from './wanted-state.ts';
+import { isWanted, wantedReplicas } from './wanted-state.ts';
 
 /** Lets time do its part: breakers that have waited long enough, canaries, and the pool's breaker when all its engines' are open. */
 export function breakersAdvanced(turn: Turn): void {
@@ -56,11 +56,10 @@ function halfOpened(turn: Turn, name: string): void {
   turn.state = { ...turn.state, canary: { of: name, replica: canary.replica, generation: canary.generation } };
 }
 
-/** Not missing, and yet to prove itself: what a person retries, or a reload replaces. A replica that a scale or another file has just added is missing in a moment. */
+/** Not missing, and yet to prove itself: what a person retries. A replica that a scale or another file has just added is missing in a moment. */
 function someToCome(state: PoolState, name: string): boolean {
   if (name === ANY && wantedReplicas(state).some((replica) => engineIn(state, replica) === undefined)) return true;
   return state.engines.some((engine) => {
-    if (isWanted(state, engine) && isBeingReplaced(state, engine.replica)) return name === ANY || engine.lastFailureClass === name;
     const live = livePhase(engine);
     const retried = live !== null && live.is !== 'stuck' && live.run.cause === 'retry' && !live.run.succeeded;
     return retried && isWanted(state, engine) && (name === ANY || engine.lastFailureClass === name);

@@ -6,9 +6,9 @@ import type { Closing, EngineState } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import { leasesIn, takenOf } from '../lease/lease-state.ts';
-import { allLeasesEnded, holdersTold, inUseOf } from '../lease/seats-state.ts';
+import { allLeasesEnded, holdersTold, inUseOf, leaseDueBy } from '../lease/seats-state.ts';
 import { rolloutFailed } from '../rollout/failed-state.ts';
-import { drainForced, engineDrainBegun } from './drain-state.ts';
+import { drainForced, engineDrainBegun, engineDrainEnded } from './drain-state.ts';
 import { stopTold } from './endings-state.ts';
 import { operationForced, stepped } from './operation-state.ts';
 import type { Turn } from './turn.ts';
@@ -18,7 +18,7 @@ import { isWanted } from './wanted-state.ts';
 /** No answer of the busy gauge in so many rounds: then it cannot be seen, and only leases are waited for. */
 const UNHEARD_MAX = 3;
 
-export type ClosingOrder = Omit<Closing, 'sinceMs' | 'inUse'>;
+export type ClosingOrder = Omit<Closing, 'sinceMs' | 'inUse' | 'announced'>;
 
 /** Begins it, or changes one that has begun: the earlier deadline holds unless `extend`. An engine that nobody can use yet ends at once. */
 export function engineClosed(turn: Turn, engine: EngineState, order: ClosingOrder, extend = false): void {
@@ -28,21 +28,29 @@ export function engineClosed(turn: Turn, engine: EngineState, order: ClosingOrde
   const { nowMs } = turn.env;
   const was = engine.closing;
   const deadlineMs = was === null || extend ? order.deadlineMs : Math.min(was.deadlineMs, order.deadlineMs);
-  const closing: Closing = { ...order, deadlineMs, sinceMs: was?.sinceMs ?? nowMs, inUse: was?.inUse ?? null };
+  const closing: Closing = {
+    ...order,
+    deadlineMs,
+    sinceMs: was?.sinceMs ?? nowMs,
+    announced: was?.announced ?? turn.state.drain === null,
+    inUse: was?.inUse ?? null,
+  };
   const known = put(turn, { ...engine, closing });
+  leaseDueBy(turn, deadlineMs);
   if (was === null) {
     const users = takenOf(engine.seats);
     const until = users === 0 ? '' : `, ${users} leases are held, at most until ${stampOf(turn.env, deadlineMs)}`;
     stepped(turn, engine.replica, `${idOf(turn, engine)} takes no new leases${until}`);
-    engineDrainBegun(turn, known, deadlineMs);
+    engineDrainBegun(turn, known);
     if (specOf(turn.state, live.run.specId).inUse !== null) turn.effects.push({ do: 'askInUse', ref: refOf(turn, known) });
   }
   holdersTold(turn, known);
 }
 
-/** It stays after all. */
+/** It stays after all; one that is ending already goes on to its end. */
 export function engineReopened(turn: Turn, engine: EngineState): void {
-  if (engine.closing === null) return;
+  if (engine.closing === null || (engine.phase.is !== 'ready' && engine.phase.is !== 'unready')) return;
+  engineDrainEnded(turn, engine, 'cancelled');
   const seats = engine.seats.map((lease) => (lease === null ? null : { ...lease, drainTold: false }));
   put(turn, { ...engine, closing: null, seats });
   stepped(turn, engine.replica, `${idOf(turn, engine)} takes leases again`);

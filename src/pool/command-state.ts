@@ -58,16 +58,20 @@ export function cancelled(turn: Turn, operationId: string, by: Stamp): void {
   if (rollout?.operationId === operationId) return rolloutFailed(turn, { code: 'conflict', message, cancelled: true });
   if (waitingReload?.operationId === operationId) turn.state = { ...turn.state, waitingReload: null };
   if (waitingScale?.operationId === operationId) turn.state = { ...turn.state, waitingScale: null };
-  if (operation.kind === 'drain') drainTakenBack(turn, operation.stops, by);
+  if (operation.kind === 'drain') drainTakenBack(turn, operation.stamp, by);
   const still = turn.state.operations.find(({ id }) => id === operationId);
   if (still !== undefined) ended(turn, still, { is: 'cancelled', message });
 }
 
-function drainTakenBack(turn: Turn, replicas: readonly number[], by: Stamp): void {
-  if (turn.state.wanted.state === 'drained') return poolRuns(turn, by);
-  for (const replica of replicas) {
-    if (engineAt(turn, replica).held?.as === 'drained') holdPut(turn, replica, null);
-  }
+/** What that very command has set: a newer one's word stands. */
+function drainTakenBack(turn: Turn, given: Stamp, by: Stamp): void {
+  const { wanted } = turn.state;
+  if (wanted.state === 'drained' && isStamp(wanted.override, given)) poolRuns(turn, by);
+  for (const { replica, held } of turn.state.engines) if (held?.as === 'drained' && isStamp(held, given)) holdPut(turn, replica, null);
+}
+
+function isStamp(one: Stamp | null, other: Stamp): boolean {
+  return one !== null && one.by === other.by && one.atMs === other.atMs && one.reason === other.reason;
 }
 
 /** `restart --now`: one engine after the other is cut and started. */

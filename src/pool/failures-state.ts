@@ -103,9 +103,10 @@ function concluded(turn: Turn, engine: EngineState, end: Conclusion): void {
   };
   const ref = refOf(turn, engine);
   turn.effects.push({ do: 'record', entry }, { do: 'releaseDevice', ref }, { do: 'release', ref });
-  engineDrainEnded(turn, engine, end.run.cut);
+  engineDrainEnded(turn, engine, end.run.cut ? 'forced' : 'drained');
+  if (failure) turn.state = { ...turn.state, crashCount: turn.state.crashCount + 1 };
   if (engine.role !== 'serving') return otherConcluded(turn, { ...engine, lastExit }, { entry, failure, seen: end.exit.seen });
-  if (failure) turn.state = { ...turn.state, crashCount: turn.state.crashCount + 1, lastError: `${engineId(ref)}: ${end.message}` };
+  if (failure) turn.state = { ...turn.state, lastError: `${engineId(ref)}: ${end.message}` };
   const ended = { ...engine, lastExit, closing: null, reports: [] };
   exitAnnounced(turn, ended, { entry, failure, seen: end.exit.seen });
   stepped(turn, engine.replica, `${engineId(ref)} has ended: ${end.message}`);
@@ -132,7 +133,7 @@ function concluded(turn: Turn, engine: EngineState, end: Conclusion): void {
   }
 }
 
-/** A candidate has had its one start, a retiring engine was on its way out. */
+/** A candidate has had its one start, a retiring engine was on its way out: neither counts for a row, a breaker or a restart. */
 function otherConcluded(
   turn: Turn,
   engine: EngineState,

@@ -88,6 +88,7 @@ function probed(turn: Turn, engine: EngineState, result: ProbeResult): void {
   const { probes } = specOf(turn.state, live.run.specId);
   const samples = sampled(live.run.samples, probes, { ...result, nowMs: turn.env.nowMs });
   const known = samples === live.run.samples ? engine : putRun(turn, engine, { samples });
-  if (result.kind === 'inUse') inUseHeard(turn, known);
-  else probeSampled(turn, known, healthOf(samples, probes));
+  if (result.kind !== 'inUse') return probeSampled(turn, known, healthOf(samples, probes));
+  // A question without an answer tells nothing: what the samples hold then is of before.
+  if (result.ok) inUseHeard(turn, known);
 }

@@ -29,3 +29,8 @@ export function isEmpty(state: PoolState, replica: number): boolean {
   const serving = engineIn(state, replica);
   return (serving === undefined || !isLive(serving)) && !othersOf(state, replica).some(isLive);
 }
+
+/** Whether the place of the replica is a reload's now: nothing else is started there. */
+export function isBeingReplaced({ rollout }: PoolState, replica: number): boolean {
+  return rollout?.units.some((unit) => unit.replica === replica && unit.inPlace && unit.step !== 'retiring') ?? false;
+}

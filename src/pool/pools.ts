@@ -111,13 +111,14 @@ export class Pools implements Host {
 
   operations(name: string | null): Operation[] {
     const pools = name === null ? [...this.#pools.values()] : [this.#of(name)];
-    return [...pools.flatMap(({ state }) => this.#activeOf(state)), ...this.#parts.store.operations(name)];
+    const ended = [...pools.flatMap(({ unstored }) => unstored.operations()), ...this.#parts.store.operations(name)];
+    return [...pools.flatMap(({ state }) => this.#activeOf(state)), ...ended];
   }
 
   operation(id: string): Operation {
-    for (const { state } of this.#pools.values()) {
-      const active = this.#activeOf(state).find((operation) => operation.id === id);
-      if (active !== undefined) return active;
+    for (const { state, unstored } of this.#pools.values()) {
+      const known = [...this.#activeOf(state), ...unstored.operations()].find((operation) => operation.id === id);
+      if (known !== undefined) return known;
     }
     const ended = this.#parts.store.operation(id);
     if (ended === null)
@@ -144,9 +145,11 @@ export class Pools implements Host {
 
   cancel(id: string, actor: Actor): Operation {
     const { kind, pool, endedAt } = this.operation(id);
-    if (endedAt !== null) throw new PooldError('conflict', `cannot cancel ${id}: it is over`, { pool });
+    // Neither changes with time, as other conflicts do.
+    const never = { pool, retriable: false };
+    if (endedAt !== null) throw new PooldError('conflict', `cannot cancel ${id}: it is over`, never);
     if (!CANCELLABLE.has(kind))
-      throw new PooldError('conflict', `cannot cancel ${id}: a ${kind} is done when it is asked; ask for the contrary`, { pool });
+      throw new PooldError('conflict', `cannot cancel ${id}: a ${kind} is done when it is asked; ask for the contrary`, never);
     this.#of(pool).post({ type: 'cancel', operationId: id, stamp: this.#stamp(actor) });
     return this.operation(id);
   }
@@ -161,7 +164,8 @@ export class Pools implements Host {
     name: string,
     query: { readonly replica: number | null; readonly sinceMs: number | null; readonly limit: number },
   ): readonly HistoryEntry[] {
-    return this.#parts.store.history({ pool: this.#of(name).state.name, ...query });
+    const whole = { pool: name, ...query };
+    return this.#of(name).unstored.history(whole, this.#parts.store.history(whole));
   }
 
   logs(name: string, replica: number, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> {

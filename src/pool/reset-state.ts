@@ -5,6 +5,7 @@ import { closedBreaker } from '../policy/breaker.ts';
 import type { Given } from './begun-state.ts';
 import { begun } from './begun-state.ts';
 import { ANY, breakerClosed, canaryLeft, causeLetGo, classState, putClass } from './breakers-state.ts';
+import { engineDrainEnded } from './drain-state.ts';
 import { backoffAnnounced } from './failures-state.ts';
 import { parted } from './others-state.ts';
 import type { Turn } from './turn.ts';
@@ -47,6 +48,7 @@ function engineReset(turn: Turn, engine: EngineState): void {
 function forgotten(turn: Turn, engine: EngineState): void {
   const ref = refOf(turn, engine);
   canaryLeft(turn, engine);
+  engineDrainEnded(turn, engine, 'forced');
   if (engine.role === 'serving') put(turn, { ...engine, closing: null, phase: { is: 'idle' }, port: null });
   else parted(turn, engine);
   turn.effects.push(

@@ -20,6 +20,7 @@ import { killTimeElapsed, stopTold } from './endings-state.ts';
 import { backoffAnnounced, succeeded } from './failures-state.ts';
 import { dueAtMs, gatesAt } from './gates-state.ts';
 import { nextLeaseDueMs } from './lease-due-state.ts';
+import { isBeingReplaced } from './others-state.ts';
 import { levelAnnounced } from './restarts-state.ts';
 import { rollingAdvanced } from './rolling-state.ts';
 import { waitingScaleActed } from './scale-state.ts';
@@ -27,17 +28,32 @@ import { startsAsked } from './start-commands-state.ts';
 import { becameReady, startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
 import { allEngines, currentSpec, emit, engineAt, engineIn, put, specOf } from './turn.ts';
-import { isBeingReplaced, isWanted, mayStart, poolIsWanted, wantedReplicas } from './wanted-state.ts';
+import { isWanted, poolIsWanted, wantedReplicas } from './wanted-state.ts';
 
 /** At SIGTERM nobody is waited for longer than this, whatever the pool's own deadline. product.md, "Who decides". */
 export const SHUTDOWN_DEADLINE_MS = 90_000;
 
+/** More is never needed: a drain that is over lets a reload begin, and that may find nothing to do. */
+const ROUNDS_MAX = 5;
+
+/** ORDER: what the end or the turning back of a drain or a reload brings about is decided in the same turn; nothing else would wake the pool for it. */
 export function settled(turn: Turn): void {
   if (turn.state.restoring) return;
+  for (let rounds = 0; rounds < ROUNDS_MAX; rounds += 1) {
+    const { drain, rollout } = turn.state;
+    settledOnce(turn);
+    if (turn.state.drain === drain && turn.state.rollout === rollout) break;
+  }
+  const { leaseDueMs } = turn.state;
+  if (turn.env.nowMs >= leaseDueMs) turn.state = { ...turn.state, leaseDueMs: nextLeaseDueMs(turn.state) };
+}
+
+function settledOnce(turn: Turn): void {
   for (const engine of allEngines(turn.state)) timersElapsed(turn, engine);
   timeOfLeases(turn);
-  unwantedSettled(turn);
-  if (turn.state.shuttingDown) for (const other of turn.state.others) otherEnded(turn, other);
+  for (const engine of turn.state.engines) if (!isWanted(turn.state, engine)) unwantedEnded(turn, engine);
+  // Candidates go too, and what is retiring has no more time than the others.
+  if (turn.state.shuttingDown) for (const other of turn.state.others) wayOut(turn, other);
   closingsSettled(turn);
   poolDrainSettled(turn);
   levelAnnounced(turn);
@@ -51,25 +67,17 @@ function startsSettled(turn: Turn): void {
   rolloutAdvanced(turn);
   waitingReloadActed(turn);
   rolloutAdvanced(turn);
-  const { replicas } = turn.state;
   waitingScaleActed(turn);
-  // What it takes away may have been let go in this very turn.
-  if (turn.state.replicas !== replicas) unwantedSettled(turn);
   rollingAdvanced(turn);
   startsAsked(turn);
   startsDecided(turn);
   specsForgotten(turn);
 }
 
-function unwantedSettled(turn: Turn): void {
-  for (const engine of turn.state.engines) if (!isWanted(turn.state, engine)) unwantedEnded(turn, engine);
-}
-
 function timeOfLeases(turn: Turn): void {
   if (turn.env.nowMs < turn.state.leaseDueMs) return;
   leasesExpired(turn);
   ticketsExpired(turn);
-  turn.state = { ...turn.state, leaseDueMs: Math.min(Number.MAX_SAFE_INTEGER, nextLeaseDueMs(turn.state)) };
 }
 
 /** ORDER: the leases of what has ended end first, then whoever waits is promoted to what is free, and only then is it clear who waits for nothing. */
@@ -125,15 +133,17 @@ function isUnprobed(spec: PoolSpec): boolean {
 
 /** Nobody who uses it is cut off before the deadline. A start that was due is called off too. At a shutdown it stays due: the next daemon goes on with it. */
 function unwantedEnded(turn: Turn, engine: EngineState): void {
-  if (engine.closing === null) engineClosed(turn, engine, unwantedOrder(turn));
+  wayOut(turn, engine);
   const due = engine.phase.is === 'backoff' || engine.phase.is === 'failed' || engine.phase.is === 'ended';
   if (due && !turn.state.shuttingDown) put(turn, { ...engine, phase: { is: 'idle' } });
 }
 
-/** At a shutdown candidates go, and what is retiring has no more time than the others. */
-function otherEnded(turn: Turn, other: EngineState): void {
+/** Nobody calls a reload off any more once its engine is not wanted, and at a shutdown nobody has more time than that leaves. */
+function wayOut(turn: Turn, engine: EngineState): void {
   const order = unwantedOrder(turn);
-  if (other.closing === null || other.closing.deadlineMs > order.deadlineMs) engineClosed(turn, other, order);
+  const { closing } = engine;
+  const later = closing !== null && turn.state.shuttingDown && closing.deadlineMs > order.deadlineMs;
+  if (closing === null || closing.atDeadline === 'abort' || later) engineClosed(turn, engine, order);
 }
 
 function unwantedOrder(turn: Turn): ClosingOrder {
@@ -193,7 +203,9 @@ function startsDecided(turn: Turn): void {
       backoffAnnounced(turn, put(turn, { ...engine, phase }));
     }
   }
-  const waiting = turn.state.engines.filter((engine) => engine.phase.is === 'backoff' && mayStart(turn.state, engine));
+  const waiting = turn.state.engines.filter(
+    (engine) => engine.phase.is === 'backoff' && isWanted(turn.state, engine) && !isBeingReplaced(turn.state, engine.replica),
+  );
   const gates = gatesAt(turn.state, turn.env.nowMs);
   for (const engine of waiting.toSorted((one, other) => dueAtMs(one) - dueAtMs(other) || one.replica - other.replica)) {
     if (engine.phase.is === 'backoff' && gates.of(engine).is === 'free') startBegun(turn, engine, engine.phase.cause);

@@ -6,11 +6,12 @@ import { begun, holdPut, targetsOf } from './begun-state.ts';
 import { ANY, canaryCandidates } from './breakers-state.ts';
 import { poolDrainEnded } from './drain-state.ts';
 import { backoffAnnounced } from './failures-state.ts';
+import { isBeingReplaced } from './others-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, engineAt, put } from './turn.ts';
-import { isBeingReplaced, mayStart, replicasOf } from './wanted-state.ts';
+import { mayStart, replicasOf } from './wanted-state.ts';
 
 export function startTold(turn: Turn, given: Given, replica: number | null): void {
   startWanted(turn, given.stamp, replica);
@@ -75,6 +76,7 @@ export function retryTold(turn: Turn, given: Given, replica: number | null): voi
   }
   const engine = engineAt(turn, target);
   begun(turn, given, { starts: isLive(engine) ? [] : [{ replica: target, after: engine.generation }] });
+  // Where a reload has its place, the candidate is the try.
   if (!isLive(engine) && !isBeingReplaced(turn.state, target)) startBegun(turn, engine, 'retry');
 }
 

@@ -1,15 +1,11 @@
 /** What is wanted of an engine, apart from what it is: product.md, "Who decides". */
 import type { EngineState } from '../engine/engine-state.ts';
+import { isBeingReplaced } from './others-state.ts';
 import type { PoolState } from './pool-state.ts';
 
 /** Whether the engine should run: the daemon stays, the pool is wanted, the replica is one of its, and nobody has stopped just this one. */
 export function isWanted(state: PoolState, engine: EngineState): boolean {
   return poolIsWanted(state) && engine.role === 'serving' && isMember(state, engine.replica) && engine.held === null;
-}
-
-/** Whether the place of the replica is a reload's now: nothing else is started there. */
-export function isBeingReplaced({ rollout }: PoolState, replica: number): boolean {
-  return rollout?.units.some((unit) => unit.replica === replica && unit.inPlace && unit.step !== 'retiring') ?? false;
 }
 
 /** Wanted, and its start is nobody else's business. */

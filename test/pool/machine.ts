@@ -19,7 +19,6 @@ export interface Daemon {
   specOf(specId: string | null): PoolSpec | undefined;
   /** One of a reload, or beside one: two generations of the replica may live. */
   mayStandBeside(about: About): boolean;
-  /** Of the generation that a replica is at. */
   causeOf(about: About): string;
 }
 
@@ -170,7 +169,7 @@ export class Machine {
     const { replica, generation } = ref;
     if (this.#live(replica) !== undefined && !this.#daemon.mayStandBeside(ref))
       throw new Error(`cannot spawn chat/${replica}: its generation before still lives`);
-    this.spawns.push({ atS: this.#daemon.nowMs / 1_000, replica, generation, cause: this.#daemon.causeOf({ replica, generation }) });
+    this.spawns.push({ atS: this.#daemon.nowMs / 1_000, replica, generation, cause: this.#daemon.causeOf(ref) });
     const behaviour = this.#chosen.get(`${replica}.${generation}`) ?? serves;
     if (behaviour.spawn !== undefined) {
       this.#answer({ type: 'startFailed', replica, generation, class: behaviour.spawn, message: `${behaviour.spawn} at spawn` });

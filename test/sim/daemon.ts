@@ -73,7 +73,7 @@ export class Daemon {
       stored: (pool, state, effects) => this.#stored(pool, state, effects),
       stepped: (step) => this.#stepped(step),
       run: (pool, effect) => this.#run(pool, effect),
-      armed: (pool) => this.#timers.armSooner(pool),
+      armed: (pool) => this.#timers.arm(pool),
       dies: () => nature.dies(),
       die: () => this.die(),
     });

@@ -40,21 +40,21 @@ interface Place {
 
 export class LeaseApi {
   readonly #parts: ApiParts;
-  readonly #keys = new LeaseKeys();
+  readonly #keys: LeaseKeys;
   readonly #places = new Map<string, Place>();
   readonly #waiting = new Map<string, string>();
   readonly #pastLeases = new Map<string, EndedLease>();
   readonly #pastTickets = new Map<string, EndedTicket>();
   /** Acquires with a key whose answer has not come, and who waits for it. */
-  readonly #asked = new Map<string, (() => void)[]>();
+  readonly #asked = new Map<string, ((answer: LeaseAnswer) => void)[]>();
   readonly #wakes = new Map<string, Set<() => void>>();
 
   constructor(parts: ApiParts) {
     this.#parts = parts;
+    this.#keys = new LeaseKeys(parts);
     for (const { pool, ended } of parts.past) {
       this.#pastLeases.set(ended.held.lease.id, ended);
-      this.#keys.restored(pool, ended.held.lease);
-      this.#keys.over(pool, ended.held.lease.key, parts.nowMs());
+      this.#keys.leaseOver(pool, ended.held.lease);
     }
     for (const pool of parts.pools) {
       for (const engine of allEngines(parts.state(pool))) {
@@ -84,7 +84,7 @@ export class LeaseApi {
       this.#acquired(answer, { pool, request, ticketId: ids.ticketId, connection, told });
       const others = this.#asked.get(ids.leaseId) ?? [];
       this.#asked.delete(ids.leaseId);
-      for (const other of others) other();
+      for (const other of others) other(answer);
     });
   }
 
@@ -148,17 +148,17 @@ export class LeaseApi {
   }
 
   leaseEnded(pool: string, ended: EndedLease): void {
-    const { id, key } = ended.held.lease;
+    const { id } = ended.held.lease;
     this.#places.delete(id);
     this.#pastLeases.set(id, ended);
-    this.#keys.over(pool, key, this.#parts.nowMs());
+    this.#keys.leaseOver(pool, ended.held.lease);
     this.#wake(id);
   }
 
   ticketEnded(pool: string, ended: EndedTicket): void {
-    const { id, key } = ended.ticket;
+    const { id } = ended.ticket;
     this.#waiting.delete(id);
-    if (ended.lease === null) this.#keys.over(pool, key, this.#parts.nowMs());
+    if (ended.lease === null) this.#keys.ticketOver(pool, ended);
     else this.#places.set(ended.lease.lease.id, { pool, seat: ended.lease.seat });
     this.#pastTickets.set(id, ended);
     this.#wake(id);
@@ -174,14 +174,35 @@ export class LeaseApi {
     if (answer.is === 'granted') return this.#handedOver(answer.held, asked);
     if (answer.is !== 'queued') return told(answer.is === 'refused' ? { is: 'refused', code: answer.refused.code } : { is: 'stale' });
     const waits = request.bind === 'connection' || (request.waitMs !== null && request.waitMs > 0);
+    // It may have been promoted in the very turn that had queued it.
+    if (!waits && this.#ticketPool(ticketId) === null) return this.#promoted(ticketId, { request, connection, told });
     if (!waits) return told({ is: 'queued', ticketId });
     if (request.bind === 'connection') told({ is: 'queued', ticketId });
     this.#when(ticketId, connection, () => {
-      if (!connection.open && this.#ticketPool(ticketId) !== null) return this.leave(ticketId, () => {});
-      const past = this.#pastTickets.get(ticketId);
-      if (past === undefined) return told({ is: 'refused', code: 'ticket_not_found' });
-      if (past.lease === null) return told({ is: 'refused', code: past.refused?.code ?? 'left' });
-      this.#handedOver(past.lease, { request, connection, told });
+      const waitsIn = this.#ticketPool(ticketId);
+      if (waitsIn !== null) return this.#hungUp(waitsIn, ticketId);
+      this.#promoted(ticketId, { request, connection, told });
+    });
+  }
+
+  #promoted(ticketId: string, asked: Pick<Acquiring, 'request' | 'connection' | 'told'>): void {
+    const past = this.#pastTickets.get(ticketId);
+    if (past === undefined) return asked.told({ is: 'refused', code: 'ticket_not_found' });
+    if (past.lease === null) return asked.told({ is: 'refused', code: past.refused?.code ?? 'left' });
+    const { id } = past.lease.lease;
+    const held = this.held(id) ?? past.lease;
+    const place = this.#places.get(id);
+    if (held.lease.claimByMs === null || place === undefined) return this.#handedOver(held, asked);
+    this.#claim(place.pool, held, (answer) => {
+      if (answer.is === 'granted') this.#handedOver(answer.held, asked);
+      else asked.told(this.#toldOf(id, answer));
+    });
+  }
+
+  /** Nobody is to be told any more; another may wait for the same, by the same key. */
+  #hungUp(pool: string, ticketId: string): void {
+    this.#parts.asked.ask(pool, { type: 'watch', ticketId, watchers: -1 }, (answer) => {
+      if (answer.is !== 'queued' || answer.ticket.watchers === 0) this.leave(ticketId, () => {});
     });
   }
 
@@ -215,7 +236,11 @@ export class LeaseApi {
     const { leaseId, ticketId } = known;
     const under = this.#asked.get(leaseId);
     if (under !== undefined) {
-      under.push(() => this.acquire(pool, request, connection, told));
+      under.push((first) => {
+        // What is refused to one is refused to the other.
+        if (first.is === 'refused') told({ is: 'refused', code: first.refused.code });
+        else this.acquire(pool, request, connection, told);
+      });
       return;
     }
     const held = this.held(leaseId);

@@ -44,10 +44,4 @@ export class Timers {
       tick(pool);
     });
   }
-
-  /** After what only concerns leases: set anew only for something sooner. */
-  armSooner(pool: string): void {
-    const armedMs = this.#armed.get(pool)?.dueMs ?? Number.POSITIVE_INFINITY;
-    if (this.#given.state(pool).leaseDueMs < armedMs) this.arm(pool);
-  }
 }
