@@ -90,7 +90,7 @@ export class BackoffRule implements Rule {
     const done = committedIn(step);
     // One of a stopped pool is recorded, and is as good as one that has been.
     const recorded = before.specId !== after.specId && before.rollout === null && step.event.type !== 'configured';
-    const concerned = concernedBy(step);
+    const concerned = begun ? begunFor(step) : concernedBy(step);
     for (const { replica } of after.engines) {
       const row = this.#row(step, replica);
       const changed = (begun || done) && concerned.includes(replica);
@@ -110,6 +110,15 @@ export class BackoffRule implements Rule {
       () => `${step.pool}/${is.replica} is restarted at ${step.nowMs}, not before ${row.notBeforeMs} is right`,
     );
   }
+}
+
+/** Whom a reload that begins is about: with another spec all of them. It may be over in the same step. */
+function begunFor(step: Step): readonly number[] {
+  const { event, before, after } = step;
+  const target = event.type === 'command' ? event.target?.specId : undefined;
+  const toSpecId = after.rollout?.toSpecId ?? target ?? before.waitingReload?.to?.specId ?? before.specId;
+  if (toSpecId !== before.specId) return after.engines.map(({ replica }) => replica);
+  return emitted(step, 'reload.started').flatMap(({ facts }) => (facts.engines as string[]).map((id) => Number(id.split('/')[1])));
 }
 
 /** Its end is handled before the time that has passed until then. */

@@ -138,13 +138,14 @@ function mayClose(step: Step, name: string, was: Breaker): boolean {
 function somethingMissing(step: Step, name: string): boolean {
   const { after, before } = step;
   if (after.wanted.state !== 'running') return false;
+  const over = takenOver(step);
   for (const replica of membersOf(after)) {
     const engine = engineIn(after, replica);
     if (engine === undefined) return true;
     if (!wanted(after, engine)) continue;
     if (name !== 'any' && engine.lastFailureClass !== name) continue;
     const { is } = engine.phase;
-    const begun = engine.generation > (engineIn(before, replica)?.generation ?? 0);
+    const begun = engine.generation > (engineIn(before, replica)?.generation ?? 0) && !over.includes(replica);
     const run = runOf(engine);
     const tried = run?.cause === 'retry' && !run.succeeded && is !== 'stuck';
     if (is === 'backoff' || is === 'idle' || begun || tried) return true;

@@ -6,7 +6,20 @@
 import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { countOr, emitted, engineIn, lifeIn, recordsOf, replicaOf, revived, runOf, spawnsOf, specNow, takenOver } from './questions.ts';
+import {
+  countOr,
+  emitted,
+  engineIn,
+  everyEngine,
+  lifeIn,
+  recordsOf,
+  replicaOf,
+  revived,
+  runOf,
+  spawnsOf,
+  specNow,
+  takenOver,
+} from './questions.ts';
 
 interface Counted {
   spawnedMs: number[];
@@ -58,7 +71,18 @@ export class RestartRule implements Rule {
 
   /** A person's word takes the debt over, and so does whatever is not wanted any more. */
   #told(step: Step, { owes }: Counted): void {
-    const stopped = new Set(emitted(step, 'engine.stopped').map(({ engine }) => engine));
+    // What is said of a candidate says nothing of the engine that it was to replace.
+    const own = emitted(step, 'engine.stopped').filter(({ engine, generation }) =>
+      everyEngine(step.before).every(
+        (other) => other.role === 'serving' || other.generation !== generation || engine !== `${step.pool}/${other.replica}`,
+      ),
+    );
+    const began = emitted(step, 'engine.starting').filter(({ facts }) => facts.cause === 'candidate');
+    const stopped = new Set(
+      own
+        .filter(({ engine, generation }) => !began.some((start) => start.engine === engine && start.generation === generation))
+        .map(({ engine }) => engine),
+    );
     for (const { was, is } of step.changes) {
       if (is.phase.is === 'idle' || is.phase.is === 'ended' || stopped.has(`${step.pool}/${is.replica}`)) owes.delete(is.replica);
       const run = runOf(is);

@@ -2,7 +2,7 @@
 import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { lifeIn, runOf, spawnsOf, specNow, wanted } from './questions.ts';
+import { emitted, lifeIn, runOf, spawnsOf, specNow, wanted } from './questions.ts';
 
 export class WantedRule implements Rule {
   /** The highest generation ever stored, over all daemons. */
@@ -23,7 +23,7 @@ export class WantedRule implements Rule {
     }
     const running = after.wanted.state === 'running' && this.#stopped.has(step.pool);
     must(!running, 'notWanted', () => `${step.pool} is wanted after ${step.event.type} although a person has stopped it`);
-    for (const { was, is } of step.lives) if (is !== null) this.#counted(step, was, is);
+    this.#counted(step);
     if (after.restoring) return;
     for (const engine of after.engines) placed(step, engine);
   }
@@ -40,12 +40,23 @@ export class WantedRule implements Rule {
     if (event.type === 'configured' && specNow(before).autostart !== specNow(after).autostart) this.#stopped.delete(pool);
   }
 
-  #counted(step: Step, was: EngineState, is: EngineState): void {
-    if (was.generation === is.generation) return;
-    const key = `${step.pool}/${is.replica}`;
-    const last = this.#generations.get(key) ?? 0;
-    must(is.generation === last + 1, 'generation', () => `${key} goes from generation ${last} to ${is.generation}`);
-    this.#generations.set(key, is.generation);
+  /** Each start has the next number of its replica, also one that is called off in the same step; nothing is there that was not started. */
+  #counted(step: Step): void {
+    for (const { engine = '', generation = 0 } of emitted(step, 'engine.starting')) {
+      const last = this.#generations.get(engine) ?? 0;
+      must(generation === last + 1, 'generation', () => `${engine} goes from generation ${last} to ${generation}`);
+      this.#generations.set(engine, generation);
+    }
+    for (const { was, is } of step.lives) {
+      if (is === null || was.generation === is.generation) continue;
+      const key = `${step.pool}/${is.replica}`;
+      const last = this.#generations.get(key) ?? 0;
+      must(
+        is.generation <= last && is.generation > was.generation,
+        'generation',
+        () => `${key} is generation ${is.generation} after ${was.generation}, the last start was ${last}`,
+      );
+    }
   }
 }
 
