@@ -129,7 +129,10 @@ function rolloutBegun(turn: Turn, { operation, to, drainMs, cutLeases, asked, re
     sinceMs: nowMs,
   };
   turn.state = { ...turn.state, rollout };
-  for (const engine of turn.state.engines) if (engine.backoffRow > 0) put(turn, { ...engine, backoffRow: 0 });
+  for (const engine of turn.state.engines) {
+    const concerned = to.specId !== rollout.fromSpecId || rollout.todo.includes(engine.replica);
+    if (concerned && engine.backoffRow > 0) put(turn, { ...engine, backoffRow: 0 });
+  }
   emit(turn, 'reload.started', {
     operation: operation.id,
     kind: rollout.kind,
@@ -140,9 +143,8 @@ function rolloutBegun(turn: Turn, { operation, to, drainMs, cutLeases, asked, re
   rolloutPrepared(turn);
 }
 
-/** Of a failed pool one engine is tried, past the breakers. */
+/** Of a failed pool one engine is tried, past the breakers: one of those that were asked for. */
 function revivedOf(state: PoolState, replicas: readonly number[], nowMs: number): number | null {
   const failed = poolStateName(state) === 'failed' || (state.breaker.is !== 'closed' && !state.engines.some(isLive));
-  const target = failed ? retryTarget(state, nowMs) : null;
-  return target === null || replicas.includes(target) ? target : (replicas[0] ?? null);
+  return failed ? retryTarget(state, nowMs, replicas) : null;
 }

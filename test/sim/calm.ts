@@ -2,7 +2,10 @@
 import type { EngineState } from '../../src/engine/engine-state.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
 import { poolStatus } from '../../src/pool/pool-view.ts';
+import { allEngines } from '../../src/pool/turn.ts';
 import type { Luck } from './luck.ts';
+import { ownerOf } from './ports.ts';
+import { membersOf } from './rules/questions.ts';
 import type { Shutdown } from './shutdown.ts';
 import { must } from './violation.ts';
 import type { World } from './world.ts';
@@ -25,6 +28,7 @@ export function settledIn({ world, luck, shutdown, note }: Calm): void {
   luck.calm = true;
   ground.processes.calm = true;
   ground.strangers.clear();
+  world.clients?.settle();
   if (world.daemon === null) world.boot();
   lookedAfter(world);
   const untilMs = ground.nowMs + TIME_MS;
@@ -48,7 +52,7 @@ function lookedAfter(world: World): void {
   }
   ground.after(2 * SOON_MS, () => {
     for (const state of world.daemon?.states.values() ?? []) {
-      const stuck = state.engines.some(({ phase }) => phase.is === 'stuck' && phase.why === 'unproven');
+      const stuck = allEngines(state).some(({ phase }) => phase.is === 'stuck' && phase.why === 'unproven');
       if (stuck) world.command(state.name, { do: 'reset', class: null, forget: true });
     }
   });
@@ -66,24 +70,37 @@ function unsettled(world: World): string | null {
 }
 
 function poolUnsettled(state: PoolState): string | null {
+  return enginesUnsettled(state) ?? breakersUnsettled(state) ?? goesOn(state);
+}
+
+function enginesUnsettled(state: PoolState): string | null {
   const { name } = state;
   const running = state.wanted.state === 'running' && !state.shuttingDown;
-  for (let replica = 0; replica < state.replicas.count && running; replica += 1) {
+  for (const replica of running ? membersOf(state) : []) {
     if (!state.engines.some((engine) => engine.replica === replica)) return `${name}/${replica} was never made`;
   }
   for (const engine of state.engines) {
-    const wanted = running && engine.replica < state.replicas.count && engine.held === null;
+    const wanted = running && membersOf(state).includes(engine.replica) && engine.held === null;
     if (!(wanted ? isRight(engine) : engine.phase.is === 'idle'))
       return `${name}/${engine.replica} is ${JSON.stringify(engine.phase)}, wanted: ${wanted}, breaker ${engine.breaker.is}`;
   }
-  for (const [which, breaker] of [
-    ['any', state.breaker] as const,
-    ...Object.entries(state.classes).map(([key, { breaker }]) => [key, breaker] as const),
-  ]) {
-    if (breaker.is !== 'closed') return `the breaker ${which} of ${name} is ${breaker.is}`;
-  }
+  const others = state.others.map(({ role, replica, generation }) => `the ${role} ${replica}#${generation}`);
+  return others.length === 0 ? null : `${others.join()} of ${name} is there`;
+}
+
+function breakersUnsettled(state: PoolState): string | null {
+  const classes = Object.entries(state.classes).map(([key, { breaker }]) => [key, breaker] as const);
+  const open = [['any', state.breaker] as const, ...classes].find(([, breaker]) => breaker.is !== 'closed');
+  return open === undefined ? null : `the breaker ${open[0]} of ${state.name} is ${open[1].is}`;
+}
+
+function goesOn(state: PoolState): string | null {
+  const { name } = state;
   if (state.operations.length > 0) return `${state.operations.map(({ id, kind }) => `${kind} ${id}`).join()} of ${name} goes on`;
-  return state.rolling === null ? null : `${name} is still restarting`;
+  for (const key of ['rolling', 'rollout', 'drain', 'waitingReload', 'waitingScale'] as const) {
+    if (state[key] !== null) return `${name} has not done with ${key}: ${JSON.stringify(state[key])}`;
+  }
+  return state.tickets.length === 0 ? null : `${state.tickets.length} wait for ${name}`;
 }
 
 function isRight({ phase, breaker }: EngineState): boolean {
@@ -110,6 +127,11 @@ function nothingLeaks(world: World): void {
   const { waiting, spawning, loading } = daemon.gate;
   must(waiting.length + spawning.length === 0, 'starts', () => `${waiting.length} wait and ${spawning.length} spawn, although all is calm`);
   must(loading.length === 0, 'starts', () => `${loading.map(({ ref }) => `${ref.pool}/${ref.replica}`).join()} still hold a device`);
+  const owners = new Set(
+    [...daemon.states.values()].flatMap((state) => allEngines(state).map((engine) => ownerOf({ pool: state.name, ...engine }))),
+  );
+  for (const [port, owner] of daemon.ports)
+    must(owners.has(owner), 'ports', () => `port ${port} is kept for ${owner}, and nothing is there`);
   for (const state of daemon.states.values()) {
     for (const { replica, generation, phase } of state.engines) {
       const id = `${state.name}/${replica}`;

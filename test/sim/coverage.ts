@@ -1,5 +1,6 @@
 /** Which events have met which engines: pairs of (phase and step, event), for the engine an event is about, or for all of its pool. */
 import type { EngineState } from '../../src/engine/engine-state.ts';
+import { allEngines, engineIn, generationIn } from '../../src/pool/turn.ts';
 import type { Step } from './ground.ts';
 
 export class Coverage {
@@ -11,12 +12,12 @@ export class Coverage {
     const { event, before } = step;
     const name = event.type === 'command' ? `command:${event.command.do}` : event.type;
     if (!('generation' in event)) {
-      for (const engine of before.engines) this.#add(phaseName(engine), name);
+      for (const engine of allEngines(before)) this.#add(phaseName(engine), name);
       return;
     }
-    const engine = before.engines.find(({ replica }) => replica === event.replica);
-    if (engine === undefined) return;
-    this.#add(phaseName(engine), engine.generation === event.generation ? name : `late:${name}`);
+    const engine = generationIn(before, event);
+    const other = engine ?? engineIn(before, event.replica);
+    if (other !== undefined) this.#add(phaseName(other), engine === undefined ? `late:${name}` : name);
   }
 
   has(phase: string, event: string): boolean {
@@ -41,7 +42,13 @@ export class Coverage {
 }
 
 /** As fine as decisions are: the step of a start, whether KILL was sent, why it waits. */
-export function phaseName({ phase }: EngineState): string {
+export function phaseName({ phase, role, closing }: EngineState): string {
+  const name = nameOf(phase);
+  if (role !== 'serving') return `${role}:${name}`;
+  return closing !== null && (name === 'ready' || name === 'unready') ? `closing:${name}` : name;
+}
+
+function nameOf(phase: EngineState['phase']): string {
   switch (phase.is) {
     case 'starting':
       return phase.step;

@@ -2,22 +2,31 @@
  * The daemon around the pure machine, played honestly: one event at a time per pool, the state is stored, then its effects run in their order.
  * It can die before the store, after it, and after any effect. Whatever it had under way is lost then; processes live on.
  */
-import { newEngine } from '../../src/engine/engine-state.ts';
+
+import type { Moment } from '../../src/clock.ts';
+import type { EngineState } from '../../src/engine/engine-state.ts';
 import type { EngineRef } from '../../src/engine/identity.ts';
 import { engineId } from '../../src/engine/identity.ts';
+import type { ProbeResult } from '../../src/engine/samples-state.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
+import { endedRows } from '../../src/pool/rows.ts';
 import type { StartGateEvent, StartGateState } from '../../src/pool/start-gate-state.ts';
 import { newStartGate } from '../../src/pool/start-gate-state.ts';
-import type { Change, Ground, Rule, Step, Told } from './ground.ts';
+import { generationIn } from '../../src/pool/turn.ts';
+import { Asked } from './asked.ts';
+import { changesOf, livesOf } from './changes.ts';
+import type { Ground, Rule, Step, Told } from './ground.ts';
+import { LeaseApi } from './lease-api.ts';
 import type { Machine } from './machine.ts';
 import type { Nature } from './nature.ts';
-import { portFor } from './ports.ts';
+import { ownerOf, portFor } from './ports.ts';
 import type { Probing } from './probing.ts';
 import { probe } from './probing.ts';
 import type { Process } from './processes.ts';
 import { treeLives } from './processes.ts';
+import { Timers } from './timers.ts';
 import { must } from './violation.ts';
 
 export interface DaemonOptions {
@@ -31,11 +40,10 @@ export interface DaemonOptions {
   readonly died: () => void;
 }
 
-/** Ticks of one pool at one time, beyond which it is called a busy loop. */
-const TICKS_MAX = 40;
-
 export class Daemon {
   alive = true;
+  /** For whoever wants a lease, once it listens. */
+  api: LeaseApi | null = null;
   gate: StartGateState;
   readonly epoch: number;
   readonly states = new Map<string, PoolState>();
@@ -45,15 +53,30 @@ export class Daemon {
   /** Port → whose it is. */
   readonly ports = new Map<number, string>();
   readonly #given: DaemonOptions;
+  readonly #leases: Asked;
   readonly #awaited = new Set<string>();
   readonly #exitTold = new Set<string>();
   readonly #goneTold = new Set<string>();
-  readonly #armed = new Map<string, { readonly dueMs: number; ticks: number; off: boolean }>();
+  readonly #timers: Timers;
 
   constructor(given: DaemonOptions) {
     this.#given = given;
     this.epoch = given.epoch;
     this.gate = newStartGate(given.ground.perDevice);
+    this.#timers = new Timers({ ...given, state: (pool) => this.state(pool), tick: (pool) => this.handle(pool, { type: 'tick' }) });
+    const { nature, machine } = given;
+    this.#leases = new Asked({
+      soon: (run) => this.after(0, run),
+      tell: (told) => this.after(0, told),
+      state: (pool) => this.state(pool),
+      decided: (pool, state, event) => machine.next(state, event, this.#moment(pool)),
+      stored: (pool, state, effects) => this.#stored(pool, state, effects),
+      stepped: (step) => this.#stepped(step),
+      run: (pool, effect) => this.#run(pool, effect),
+      armed: (pool) => this.#timers.arm(pool),
+      dies: () => nature.dies(),
+      die: () => this.die(),
+    });
   }
 
   state(pool: string): PoolState {
@@ -65,10 +88,9 @@ export class Daemon {
   /** One event, to its end. */
   handle(pool: string, event: PoolEvent): void {
     if (!this.alive) return;
-    const { ground, machine, nature } = this.#given;
+    const { machine, nature } = this.#given;
     const before = this.state(pool);
-    const { nowMs, wallMs } = ground;
-    const [after, effects] = machine.next(before, event, { nowMs, wallMs, random: () => nature.random(pool) });
+    const [after, effects] = machine.next(before, event, this.#moment(pool));
     const deathAt = nature.dies();
     if (deathAt === 0) {
       if (!machine.storesFirst) for (const effect of effects) this.#run(pool, effect);
@@ -76,7 +98,7 @@ export class Daemon {
       return;
     }
     this.#stored(pool, after, effects);
-    this.#given.stepped({ pool, before, after, changes: changesOf(before, after), event, effects, nowMs, wallMs });
+    this.#stepped({ pool, before, after, event, effects });
     let done = 1;
     for (const effect of effects) {
       if (deathAt === done) break;
@@ -84,7 +106,7 @@ export class Daemon {
       done += 1;
     }
     if (deathAt !== null) this.die();
-    else this.#arm(pool);
+    else this.#timers.arm(pool);
   }
 
   die(): void {
@@ -143,17 +165,44 @@ export class Daemon {
       this.after(0, () => this.handle(pool, { type: 'spawnGranted', replica, generation }));
   }
 
-  armAll(): void {
-    for (const pool of this.states.keys()) this.#arm(pool);
+  /** All are taken in: in a moment it takes requests. */
+  opens(): void {
+    this.after(this.#given.nature.delayMs('opened', ''), () => {
+      for (const pool of this.states.keys()) this.handle(pool, { type: 'opened' });
+      if (this.alive) this.#listens();
+    });
+  }
+
+  #listens(): void {
+    const { ground } = this.#given;
+    this.api = new LeaseApi({
+      asked: this.#leases,
+      state: (pool) => this.state(pool),
+      pools: [...this.states.keys()],
+      nowMs: () => ground.nowMs,
+      newId: (kind) => ground.newId(kind),
+      tell: (told) => this.after(0, told),
+      past: ground.ended,
+    });
+  }
+
+  #moment(pool: string): Moment {
+    const { nowMs, wallMs } = this.#given.ground;
+    return { nowMs, wallMs, random: () => this.#given.nature.random(pool) };
+  }
+
+  #stepped(step: Pick<Step, 'pool' | 'before' | 'after' | 'event' | 'effects'>): void {
+    const { nowMs, wallMs } = this.#given.ground;
+    this.#given.stepped(stepOf({ ...step, nowMs, wallMs }));
   }
 
   #stored(pool: string, after: PoolState, effects: readonly Effect[]): void {
     const { ground } = this.#given;
     this.states.set(pool, after);
-    ground.disk.set(pool, after);
-    ground.diskBoot.set(pool, ground.boot);
+    ground.stored(pool, after);
     for (const effect of effects) {
       if (effect.do === 'record') ground.history.push(effect.entry);
+      if (effect.do === 'leaseEnded' && endedRows(pool, effect.ended).length > 0) ground.ended.push({ pool, ended: effect.ended });
       // A person's word holds from the commit on.
       if (effect.do === 'abandon') {
         const process = ground.processes.find(effect.ref);
@@ -181,7 +230,7 @@ export class Daemon {
       case 'releaseDevice':
         return this.gated({ type: 'deviceLeft', ref: effect.ref });
       case 'releasePort':
-        for (const [port, owner] of this.ports) if (owner === `${pool}/${effect.replica}`) this.ports.delete(port);
+        for (const [port, owner] of this.ports) if (owner === ownerOf({ pool, ...effect })) this.ports.delete(port);
         return;
       case 'abandon':
         this.verified.delete(keyOf(effect.ref));
@@ -191,6 +240,8 @@ export class Daemon {
         return;
       case 'probe':
         return this.#probe(effect);
+      case 'askInUse':
+        return this.probing.get(keyOf(effect.ref))?.askInUse();
       case 'stopProbing':
         return this.#stopProbing(effect.ref);
       case 'writeHandoff':
@@ -210,11 +261,13 @@ export class Daemon {
       case 'record':
       case 'operation':
       case 'onExit':
-      case 'askInUse':
-      case 'answer':
-      case 'leaseEnded':
-      case 'ticketEnded':
         return;
+      case 'answer':
+        return this.#leases.answered(effect.to, effect.answer);
+      case 'leaseEnded':
+        return this.api?.leaseEnded(pool, effect.ended);
+      case 'ticketEnded':
+        return this.api?.ticketEnded(pool, effect.ended);
       default:
         effect satisfies never;
     }
@@ -223,11 +276,14 @@ export class Daemon {
   #preflight(asked: Extract<Effect, { readonly do: 'preflight' }>): void {
     const { ground, nature } = this.#given;
     const { pool, replica, generation } = asked.ref;
+    const engine = this.#engine(asked.ref);
     const spec = this.state(pool).specs[asked.specId];
+    if (engine === undefined) return;
     if (spec === undefined) throw new Error(`no spec ${asked.specId}`);
     const failure = nature.preflightFails(asked.ref);
     this.after(nature.delayMs('preflown', engineId(asked.ref)), () => {
-      const found = portFor({ ports: this.ports, ground, asked: asked.port, owner: engineId(asked.ref), spec: spec.engine.port });
+      if (this.#engine(asked.ref) === undefined) return;
+      const found = portFor({ ports: this.ports, ground, owner: ownerOf({ ...asked.ref, side: engine.side }), spec: spec.engine.port });
       const failed = failure ?? (found === 'busy' ? { class: 'port_busy' as const, message: 'a stranger listens there' } : null);
       if (failed !== null) this.handle(pool, { type: 'startFailed', replica, generation, ...failed });
       else if (found !== 'busy')
@@ -244,10 +300,13 @@ export class Daemon {
       this.after(delayMs, () => this.handle(pool, { type: 'startFailed', replica, generation, ...failure }));
       return;
     }
-    const engine = this.state(pool).engines.find((other) => other.replica === replica);
-    const port = engine?.port ?? null;
+    const engine = this.#engine(ref);
+    if (engine === undefined || !('run' in engine.phase)) return;
+    const { port, specId } = engine.phase.run;
+    const spec = this.state(pool).specs[specId];
+    if (spec === undefined) throw new Error(`no spec ${specId}`);
     for (const rule of rules) rule.making?.({ ref, port });
-    const process = ground.processes.make({ ref, port, traits: nature.traits(ref), bootId: ground.bootId });
+    const process = ground.processes.make({ ref, port, traits: nature.traits(ref, spec), bootId: ground.bootId });
     this.after(delayMs, () => {
       this.verified.add(keyOf(ref));
       this.handle(pool, { type: 'spawned', replica, generation, identity: process.identity });
@@ -258,7 +317,7 @@ export class Daemon {
   /** Watched by its identity: where none was ever recorded there is nothing to watch. */
   #awaitGone(ref: EngineRef): void {
     const key = keyOf(ref);
-    const engine = this.state(ref.pool).engines.find(({ replica, generation }) => replica === ref.replica && generation === ref.generation);
+    const engine = this.#engine(ref);
     const process = this.#given.ground.processes.find(ref);
     if (engine === undefined || !('run' in engine.phase) || engine.phase.run.identity === null || process === undefined) return;
     must(!this.#awaited.has(key), 'replay', () => `${key} is awaited twice by one daemon`);
@@ -271,18 +330,16 @@ export class Daemon {
     const { ground, nature } = this.#given;
     const { ref, phase } = effect;
     const process = ground.processes.find(ref);
-    const state = this.state(ref.pool);
-    const engine = state.engines.find(({ replica }) => replica === ref.replica);
-    const spec = engine !== undefined && 'run' in engine.phase ? state.specs[engine.phase.run.specId] : undefined;
+    const engine = this.#engine(ref);
+    const spec = engine !== undefined && 'run' in engine.phase ? this.state(ref.pool).specs[engine.phase.run.specId] : undefined;
     if (process === undefined || spec === undefined) return;
-    const probing: Probing = { ref, phase, stopped: false };
-    this.probing.set(engineId(ref), probing);
-    const answered: Parameters<typeof probe>[0]['answered'] = (result) => this.handle(ref.pool, { type: 'probed', ...about(ref), result });
-    probe({ ground, nature, probing, probes: { ...spec.probes, inUse: spec.inUse }, process, answered });
+    const probes = { ...spec.probes, inUse: spec.inUse };
+    const answered = (result: ProbeResult): void => this.handle(ref.pool, { type: 'probed', ...about(ref), result });
+    this.probing.set(keyOf(ref), probe({ ground, nature, ref, phase, probes, process, answered }));
   }
 
   #stopProbing(ref: EngineRef): void {
-    const key = engineId(ref);
+    const key = keyOf(ref);
     const probing = this.probing.get(key);
     if (probing === undefined) return;
     probing.stopped = true;
@@ -307,27 +364,8 @@ export class Daemon {
     else if (what === 'kill') ground.processes.kill(process);
   }
 
-  /** One timer per pool: a `tick` exactly when `dueMs` says. */
-  #arm(pool: string): void {
-    const { ground, machine } = this.#given;
-    const { nowMs } = ground;
-    const dueMs = Math.max(nowMs, machine.dueMs(this.state(pool), nowMs));
-    const old = this.#armed.get(pool);
-    if (old?.dueMs === dueMs && !old.off) return;
-    if (old !== undefined) old.off = true;
-    const ticks = old !== undefined && old.dueMs === dueMs ? old.ticks + 1 : 0;
-    must(ticks < TICKS_MAX, 'timers', () => `${pool} ticks for ever at ${nowMs}`);
-    if (dueMs === Number.POSITIVE_INFINITY) {
-      this.#armed.delete(pool);
-      return;
-    }
-    const armed = { dueMs, ticks, off: false };
-    this.#armed.set(pool, armed);
-    ground.agenda.add(dueMs, () => {
-      if (armed.off || !this.alive) return;
-      armed.off = true;
-      this.handle(pool, { type: 'tick' });
-    });
+  #engine(ref: EngineRef): EngineState | undefined {
+    return generationIn(this.state(ref.pool), ref);
   }
 }
 
@@ -335,13 +373,8 @@ export function keyOf(ref: EngineRef): string {
   return `${ref.pool}/${ref.replica}#${ref.generation}`;
 }
 
-function changesOf(before: PoolState, after: PoolState): Change[] {
-  const changes: Change[] = [];
-  for (const is of after.engines) {
-    const was = before.engines.find(({ replica }) => replica === is.replica) ?? newEngine(is.replica, is.breaker);
-    if (was !== is) changes.push({ was, is });
-  }
-  return changes;
+function stepOf(given: Omit<Step, 'changes' | 'lives'>): Step {
+  return { ...given, changes: changesOf(given.before, given.after), lives: livesOf(given.before, given.after) };
 }
 
 function about(ref: EngineRef): { readonly replica: number; readonly generation: number } {

@@ -1,6 +1,7 @@
 /** What is there whether or not a daemon runs: time, processes, the disk, the config file, strangers on ports. */
 import type { PoolSpec } from '../../src/config/spec.ts';
 import type { EngineState } from '../../src/engine/engine-state.ts';
+import type { EndedLease, Held } from '../../src/lease/lease-events.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { HistoryEntry } from '../../src/pool/host.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
@@ -8,11 +9,18 @@ import type { PoolState } from '../../src/pool/pool-state.ts';
 import { Agenda } from './agenda.ts';
 import type { Process } from './processes.ts';
 import { Processes } from './processes.ts';
+import { Rows } from './rows.ts';
 
-/** An engine before and after a step that changed it. */
+/** The engine that serves a replica, before and after a step that changed it; another generation where one has taken over. */
 export interface Change {
   readonly was: EngineState;
   readonly is: EngineState;
+}
+
+/** One generation, whatever its role, before and after a step that changed it. `is` null: nothing of it is known any more. */
+export interface Life {
+  readonly was: EngineState;
+  readonly is: EngineState | null;
 }
 
 /** One decision, after it was stored and before its effects run. */
@@ -21,6 +29,7 @@ export interface Step {
   readonly before: PoolState;
   readonly after: PoolState;
   readonly changes: readonly Change[];
+  readonly lives: readonly Life[];
   readonly event: PoolEvent;
   readonly effects: readonly Effect[];
   readonly nowMs: number;
@@ -37,14 +46,14 @@ export interface Rule {
   told?(what: Told, process: Process): void;
   /** Between two steps, when no effect is outstanding. */
   between?(): void;
+  /** A client was told that it has this lease. */
+  acknowledged?(pool: string, held: Held): void;
   /** A new daemon comes up. */
   booting?(): void;
 }
 
-export interface FileEntry {
-  readonly spec: PoolSpec | null;
-  readonly specId: string;
-}
+/** Rows are made of what has changed in so many commits: often enough to meet every kind of change, and cheap. */
+const ROWS_EVERY = 17;
 
 /** The wall clock of the first boot at monotonic 0. */
 const WALL_MS = 1_800_000_000_000;
@@ -56,17 +65,25 @@ export class Ground {
   wallSkewMs = 0;
   readonly agenda = new Agenda();
   readonly processes: Processes;
-  /** The disk: states are never changed in place, so keeping one is storing it; it goes through JSON when it is read. */
+  /** The disk: states are never changed in place, so keeping one is storing it. */
   readonly disk = new Map<string, PoolState>();
+  /** The same as rows, which is what the next daemon reads. */
+  readonly rows = new Rows();
   /** In which boot each was stored: a row of an older one has to be told of the reboot, also when a daemon died in the middle of telling. */
   readonly diskBoot = new Map<string, number>();
   readonly history: HistoryEntry[] = [];
+  /** Leases whose end is stored beside the rows. */
+  readonly ended: { readonly pool: string; readonly ended: EndedLease }[] = [];
   /** `chat/0` → the generation its handoff file names. */
   readonly handoffs = new Map<string, number>();
   /** Ports held by somebody else, until when. */
   readonly strangers = new Map<number, number>();
-  readonly file = new Map<string, FileEntry>();
+  /** Null: gone from the file. */
+  readonly file = new Map<string, PoolSpec | null>();
   readonly perDevice: number | null;
+  readonly #specIds = new Map<string, string>();
+  #stores = 0;
+  #ids = 0;
 
   constructor(given: {
     readonly perDevice: number | null;
@@ -89,6 +106,34 @@ export class Ground {
 
   get bootId(): string {
     return `boot-${this.boot}`;
+  }
+
+  newId(kind: 'l' | 't'): string {
+    this.#ids += 1;
+    return `${kind}-${this.#ids}`;
+  }
+
+  stored(pool: string, state: PoolState): void {
+    this.disk.set(pool, state);
+    this.diskBoot.set(pool, this.boot);
+    this.#stores += 1;
+    if (this.#stores % ROWS_EVERY === 0) this.rows.write(state, this.bootId);
+  }
+
+  /** The same text has the same id. */
+  specId(spec: PoolSpec): string {
+    const text = JSON.stringify(spec);
+    const known = this.#specIds.get(text) ?? `${spec.name}-${this.#specIds.size + 1}`;
+    this.#specIds.set(text, known);
+    return known;
+  }
+
+  /** As the next daemon reads it. */
+  read(pool: string): PoolState {
+    const state = this.disk.get(pool);
+    if (state === undefined) throw new Error(`no pool ${pool} on the disk`);
+    this.rows.write(state, this.bootId);
+    return this.rows.read(pool);
   }
 
   after(delayMs: number, run: () => void): void {

@@ -1,4 +1,5 @@
 /** The nature of a random world: how its engines behave, drawn per generation, by the mood their replica is in. */
+import type { PoolSpec } from '../../src/config/spec.ts';
 import type { EngineRef } from '../../src/engine/identity.ts';
 import type { Dice, Stream } from './dice.ts';
 import { between, chance, pick, whole } from './dice.ts';
@@ -57,7 +58,17 @@ export class Luck implements Nature {
     return periodMs * (chance(draw, 0.5) ? 1 : between(draw, 1, 3));
   }
 
-  traits(ref: EngineRef): Traits {
+  traits(ref: EngineRef, spec: PoolSpec): Traits {
+    const { temper } = spec.engine.vars;
+    const unprobed = spec.probes.startup === null && spec.probes.readiness === null;
+    const never = { ...HEALTHY, readyAfterMs: Number.POSITIVE_INFINITY };
+    if (temper === 'never' && !this.calm) return unprobed ? { ...never, ends: { code: 1, signal: null, afterMs: 50 } } : never;
+    const drawn = this.#drawn(ref);
+    const crash = { code: 1, signal: null, afterMs: between(this.#dice.stream('later', this.#idOf(ref)), 3_000, 40_000) };
+    return temper === 'later' && !this.calm && drawn.ends === null ? { ...drawn, ends: crash } : drawn;
+  }
+
+  #drawn(ref: EngineRef): Traits {
     const id = this.#idOf(ref);
     const draw = this.#dice.stream('traits', id);
     const mood = this.#moodOf(ref);

@@ -2,7 +2,6 @@
 
 import { dueMs } from '../../src/pool/due-state.ts';
 import { next } from '../../src/pool/pool-next-state.ts';
-import type { PoolState } from '../../src/pool/pool-state.ts';
 import { restored } from '../../src/pool/pool-state.ts';
 import { refusal } from '../../src/pool/refusal-state.ts';
 import { gateNext } from '../../src/pool/start-gate-state.ts';
@@ -12,8 +11,8 @@ export interface Machine {
   readonly dueMs: typeof dueMs;
   readonly gateNext: typeof gateNext;
   readonly refusal: typeof refusal;
-  /** The state as the next daemon reads it from the disk. */
-  readonly restored: (text: string, epoch: number) => PoolState;
+  /** The state as the next daemon takes it up. */
+  readonly restored: typeof restored;
   /** False only where a test plants that bug: effects run although their state may never be stored. */
   readonly storesFirst: boolean;
 }
@@ -23,6 +22,6 @@ export const theMachine: Machine = {
   dueMs,
   gateNext,
   refusal,
-  restored: (text, epoch) => restored(JSON.parse(text) as PoolState, epoch),
+  restored,
   storesFirst: true,
 };

@@ -1,11 +1,12 @@
 /** Everything about a world that its engines, its host and bad luck decide. One is drawn from a seed, one is written by hand. */
+import type { PoolSpec } from '../../src/config/spec.ts';
 import type { EngineRef } from '../../src/engine/identity.ts';
 import type { StartFailure } from '../../src/policy/crash-class.ts';
 import type { Traits } from './traits.ts';
 import { HEALTHY } from './traits.ts';
 
 /** What a daemon waits for. */
-export type Answer = 'prepared' | 'preflown' | 'spawned' | 'exited' | 'gone' | 'probed';
+export type Answer = 'prepared' | 'preflown' | 'spawned' | 'exited' | 'gone' | 'probed' | 'opened';
 
 export interface Failure {
   readonly class: StartFailure;
@@ -19,7 +20,7 @@ export interface Nature {
   delayMs(answer: Answer, owner: string): number;
   /** After the n-th result of one probe. */
   gapMs(probe: { readonly periodMs: number; readonly owner: string; readonly results: number }): number;
-  traits(ref: EngineRef): Traits;
+  traits(ref: EngineRef, spec: PoolSpec): Traits;
   preflightFails(ref: EngineRef): Failure | null;
   spawnFails(ref: EngineRef): Failure | null;
   prepareFails(pool: string): string | null;

@@ -2,7 +2,7 @@
 import type { PoolCommand } from '../../src/pool/host.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
 import type { Stream } from './dice.ts';
-import { chance, pick, whole } from './dice.ts';
+import { between, chance, pick, whole } from './dice.ts';
 
 export function randomCommand(draw: Stream, state: PoolState): PoolCommand {
   const replica = chance(draw, 0.5) ? null : whole(draw, 0, Math.max(0, state.replicas.count - 1));
@@ -20,6 +20,17 @@ export function randomCommand(draw: Stream, state: PoolState): PoolCommand {
     'scale',
     'reset',
     'signal',
+    'drain',
+    'drain',
+    'drain',
+    'pause',
+    'resume',
+    'resume',
+    'resume',
+    'reload',
+    'reload',
+    'reload',
+    'reload',
   ]);
   switch (kind) {
     case 'start':
@@ -34,6 +45,22 @@ export function randomCommand(draw: Stream, state: PoolState): PoolCommand {
       return { do: 'reset', class: chance(draw, 0.2) ? 'gpu' : null, forget: chance(draw, 0.4) };
     case 'signal':
       return { do: 'signal', replica: replica ?? 0, signal: 'SIGUSR1' };
+    case 'drain':
+      return { do: 'drain', replica, deadlineMs: chance(draw, 0.5) ? null : between(draw, 0, 15_000), extend: chance(draw, 0.3) };
+    case 'pause':
+    case 'resume':
+      return { do: kind, replica };
+    case 'reload':
+      return {
+        do: 'reload',
+        version: chance(draw, 0.5) ? `v${whole(draw, 2, 9)}` : null,
+        vars: { temper: pick(draw, ['fine', 'fine', 'never', 'later']) },
+        strategy: pick(draw, [null, 'rolling', 'rolling', 'recreate', 'blue-green']),
+        deadlineMs: chance(draw, 0.5) ? null : between(draw, 0, 8_000),
+        cutLeases: chance(draw, 0.4),
+        same: chance(draw, 0.2),
+        admin: false,
+      };
     default:
       return kind satisfies never;
   }

@@ -149,17 +149,17 @@ export const PLANTS: readonly Plant[] = [
   planted('a restart does not wait for the whole tree', { next: forgetsTree }, 'stoppedMeansGone', 'treeGoneFirst'),
   planted(
     'the restart log is lost with the daemon',
-    { restored: (text, epoch) => ({ ...restored(text, epoch), restarts: [] }) },
+    { restored: (state, epoch) => ({ ...restored(state, epoch), restarts: [] }) },
     'limiter',
   ),
   planted(
     'rows are lost with the daemon',
-    { restored: (text, epoch) => engines(restored(text, epoch), (engine) => ({ ...engine, backoffRow: 0 })) },
+    { restored: (state, epoch) => engines(restored(state, epoch), (engine) => ({ ...engine, backoffRow: 0 })) },
     'backoff',
   ),
   planted(
     'the crash count is lost with the daemon',
-    { restored: (text, epoch) => ({ ...restored(text, epoch), crashCount: 0 }) },
+    { restored: (state, epoch) => ({ ...restored(state, epoch), crashCount: 0 }) },
     'counters',
   ),
   planted(

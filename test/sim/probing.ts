@@ -7,16 +7,21 @@ import type { Ground } from './ground.ts';
 import type { Nature } from './nature.ts';
 import type { Process } from './processes.ts';
 
+type Phase = 'starting' | 'serving';
+
 export interface Probing {
   readonly ref: EngineRef;
-  readonly phase: 'starting' | 'serving';
+  readonly phase: Phase;
   stopped: boolean;
+  /** Once more, beside the loop. */
+  askInUse(): void;
 }
 
 export interface ProbeLoop {
   readonly ground: Ground;
   readonly nature: Nature;
-  readonly probing: Probing;
+  readonly ref: EngineRef;
+  readonly phase: Phase;
   readonly probes: PoolSpec['probes'] & Pick<PoolSpec, 'inUse'>;
   readonly process: Process;
   readonly answered: (result: ProbeResult) => void;
@@ -24,20 +29,33 @@ export interface ProbeLoop {
 
 type Kind = ProbeResult['kind'];
 
-const KINDS: Readonly<Record<Probing['phase'], readonly Kind[]>> = {
+const KINDS: Readonly<Record<Phase, readonly Kind[]>> = {
   starting: ['startup', 'readiness'],
   serving: ['readiness', 'liveness', 'progress', 'inUse'],
 };
 
-export function probe(loop: ProbeLoop): void {
-  for (const kind of KINDS[loop.probing.phase]) if (loop.probes[kind] !== null) again(loop, { kind, waitMs: 0, results: 1 });
+export function probe(loop: ProbeLoop): Probing {
+  const { ref, phase, ground, nature, process, answered } = loop;
+  const probing: Probing = {
+    ref,
+    phase,
+    stopped: false,
+    askInUse: () => {
+      ground.after(nature.delayMs('probed', engineId(ref)), () => {
+        if (!probing.stopped) answered(asked(process, 'inUse', ground));
+      });
+    },
+  };
+  for (const kind of KINDS[phase]) if (loop.probes[kind] !== null) again(loop, probing, { kind, waitMs: 0, results: 1 });
+  return probing;
 }
 
 function again(
   loop: ProbeLoop,
+  probing: Probing,
   { kind, waitMs, results }: { readonly kind: Kind; readonly waitMs: number; readonly results: number },
 ): void {
-  const { ground, nature, probing, probes } = loop;
+  const { ground, nature, probes } = loop;
   const periodMs = probes[kind]?.periodMs ?? 0;
   const owner = engineId(probing.ref);
   ground.after(waitMs + nature.delayMs('probed', owner), () => {
@@ -45,7 +63,7 @@ function again(
     const result = asked(loop.process, kind, ground);
     loop.answered(result);
     if (!probing.stopped && !(kind === 'startup' && result.ok)) {
-      again(loop, { kind, waitMs: nature.gapMs({ periodMs, owner, results }), results: results + 1 });
+      again(loop, probing, { kind, waitMs: nature.gapMs({ periodMs, owner, results }), results: results + 1 });
     }
   });
 }
@@ -61,7 +79,7 @@ function asked(process: Process, kind: Kind, ground: Ground): ProbeResult {
     const stalls = !calm && agedMs >= traits.stallsAfterMs;
     return { kind, ok: true, message: 'counted', busy: 1, counter: stalls ? 7 : Math.round(ground.nowMs) };
   }
-  if (kind === 'inUse') return { kind, ok: true, message: 'counted', busy: Math.floor(agedMs / 4_000) % 3 };
+  if (kind === 'inUse') return { kind, ok: true, message: 'counted', busy: calm ? 0 : Math.floor(agedMs / 4_000) % 3 };
   const { unready } = traits;
   const busy = !calm && kind === 'readiness' && unready !== null && agedMs >= unready.fromMs && agedMs < unready.toMs;
   return busy ? { kind, ok: false, message: '503 loading' } : { kind, ok: true, message: '200 ok' };

@@ -1,6 +1,7 @@
 /** One random schedule: a world drawn from a seed, at least so many events of trouble, then calm until every pool has come to its end. */
 
 import { settledIn } from './calm.ts';
+import { Clients } from './clients.ts';
 import type { Coverage } from './coverage.ts';
 import { between, Dice, pick } from './dice.ts';
 import { Luck } from './luck.ts';
@@ -87,6 +88,7 @@ function drawn(given: ScheduleOptions, dice: Dice): Drawn {
     moreRules: victim === null ? [] : [new NeighbourRule(victim)],
   });
   world.ground.nowMs = between(draw, 1_000, 100_000);
+  world.clients = new Clients(world, dice);
   const shutdown = new Shutdown(world);
   const slots: Slots = new Slots({
     world,

@@ -1,5 +1,6 @@
 /** A person ends the daemon in order. Invariant 37: with `stop` nothing of ours is left but what cannot be killed; with `keep` exactly what is recorded. */
 import { isLive } from '../../src/engine/engine-state.ts';
+import { allEngines, generationIn } from '../../src/pool/turn.ts';
 import { must } from './violation.ts';
 import type { World } from './world.ts';
 
@@ -27,11 +28,11 @@ export class Shutdown {
   between(): void {
     const { daemon, ground } = this.#world;
     if (daemon === null || daemon.epoch !== this.#epoch) return;
-    const engines = [...daemon.states.values()].flatMap((state) => state.engines);
+    const engines = [...daemon.states.values()].flatMap(allEngines);
     if (engines.some((engine) => isLive(engine) && engine.phase.is !== 'stuck')) return;
     this.#epoch = null;
     for (const { ref, forgotten } of ground.processes.allLiving()) {
-      const engine = daemon.state(ref.pool).engines.find(({ replica }) => replica === ref.replica);
+      const engine = generationIn(daemon.state(ref.pool), ref);
       must(
         forgotten || engine?.phase.is === 'stuck',
         'shutdown',
@@ -44,8 +45,9 @@ export class Shutdown {
   #recordedIsLeft(): void {
     const { ground } = this.#world;
     for (const { ref, forgotten } of ground.processes.allLiving()) {
-      const engine = ground.disk.get(ref.pool)?.engines.find(({ replica }) => replica === ref.replica);
-      const recorded = engine !== undefined && isLive(engine) && engine.generation === ref.generation;
+      const state = ground.disk.get(ref.pool);
+      const engine = state === undefined ? undefined : generationIn(state, ref);
+      const recorded = engine !== undefined && isLive(engine);
       must(forgotten || recorded, 'shutdown', () => `${ref.pool}/${ref.replica} generation ${ref.generation} lives and is not recorded`);
     }
   }

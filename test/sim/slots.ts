@@ -1,6 +1,7 @@
 /** One thing after another that happens to a world from outside: crashes, hangs, moods, persons, deaths of the daemon, reboots. Each can be left out. */
 import { isLive } from '../../src/engine/engine-state.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
+import { generationIn } from '../../src/pool/turn.ts';
 import type { Dice, Stream } from './dice.ts';
 import { between, chance, pick, whole } from './dice.ts';
 import type { Luck, Mood } from './luck.ts';
@@ -33,11 +34,24 @@ const KINDS = [
   'early',
   'again',
   'cancel',
+  'cancel',
+  'clients',
+  'clients',
+  'clients',
+  'clients',
+  'clientFails',
+  'clientFails',
+  'race',
+  'race',
+  'revoke',
   'shutdown',
   'reboot',
   'fileChanges',
   'massCrash',
 ] as const;
+
+/** Of one schedule. */
+const CLIENTS_MAX = 16;
 
 type Kind = (typeof KINDS)[number];
 
@@ -60,7 +74,6 @@ export class Slots {
   readonly #mail: { readonly pool: string; readonly event: PoolEvent }[] = [];
   #neighbourMs = 0;
   #away = 0;
-  #files = 0;
 
   constructor(given: SlotsOptions) {
     this.#given = given;
@@ -115,6 +128,10 @@ export class Slots {
       early: () => this.#ticksEarly(),
       again: () => this.#saidAgain(draw),
       fileChanges: () => this.#fileChanges(draw),
+      clients: () => this.#clients(draw),
+      clientFails: () => this.#clientFails(draw),
+      race: () => this.#race(draw),
+      revoke: () => this.#revoke(draw),
       shutdown: () => this.#given.onShutdown(pick(draw, ['stop', 'keep'])),
     };
     handlers[kind](draw);
@@ -124,6 +141,36 @@ export class Slots {
     const { victim, world } = this.#given;
     if (victim !== null) return;
     for (const process of this.#targets()) if (chance(draw, 0.8)) world.ground.processes.end(process, { code: 1, signal: null });
+  }
+
+  #clients(draw: Stream): void {
+    const { world, victim } = this.#given;
+    if (victim === null && (world.clients?.all.length ?? 0) < CLIENTS_MAX)
+      world.clients?.come(this.#pool(draw), whole(draw, 1, 5), this.count);
+  }
+
+  #clientFails(draw: Stream): void {
+    for (const client of this.#given.world.clients?.some(draw) ?? []) {
+      if (chance(draw, 0.4)) client.dies();
+      else client.freezes(between(draw, 100, 12_000));
+    }
+  }
+
+  /** Everybody at the very moment when time decides something. */
+  #race(draw: Stream): void {
+    const { world } = this.#given;
+    const pool = this.#pool(draw);
+    const state = world.daemon?.states.get(pool);
+    if (state === undefined) return;
+    const dueMs = world.machine.dueMs(state, world.ground.nowMs);
+    const atMs = Number.isFinite(dueMs) ? Math.max(dueMs, world.ground.nowMs) : world.ground.nowMs;
+    for (const client of world.clients?.of(pool) ?? []) if (chance(draw, 0.7)) client.actsAt(atMs);
+  }
+
+  #revoke(draw: Stream): void {
+    for (const client of this.#given.world.clients?.some(draw) ?? []) {
+      if (client.lease !== null) this.#given.world.daemon?.api?.revoke(client.lease.lease.id);
+    }
   }
 
   #hang(draw: Stream): void {
@@ -206,7 +253,7 @@ export class Slots {
   #cancel(draw: Stream): void {
     const { world } = this.#given;
     const pool = this.#pool(draw);
-    const operation = world.ground.disk.get(pool)?.operations.find(({ kind }) => kind === 'restart');
+    const operation = world.ground.disk.get(pool)?.operations.find(({ kind }) => ['restart', 'reload', 'drain'].includes(kind));
     if (operation === undefined) return;
     const stamp = { by: 'ops@tty2', atMs: world.ground.wallMs, reason: null };
     world.send(pool, { type: 'cancel', operationId: operation.id, stamp });
@@ -215,9 +262,10 @@ export class Slots {
   /** A second `exited` or `gone` of the same generation cannot come from an honest adapter; from an older one it is a straggler. */
   #again(pool: string, event: PoolEvent): void {
     const { world } = this.#given;
-    const engine = world.ground.disk.get(pool)?.engines.find(({ replica }) => 'replica' in event && replica === event.replica);
-    if (engine === undefined || !('generation' in event)) return;
-    const late = event.generation < engine.generation || !isLive(engine);
+    const state = world.ground.disk.get(pool);
+    if (state === undefined || !('generation' in event)) return;
+    const engine = generationIn(state, event);
+    const late = engine === undefined || !isLive(engine);
     if (late || event.type === 'spawned' || event.type === 'preflown') world.send(pool, event);
   }
 
@@ -225,11 +273,10 @@ export class Slots {
     const { world } = this.#given;
     const pool = this.#pool(draw);
     const entry = world.ground.file.get(pool);
-    const known = entry?.spec ?? world.ground.disk.get(pool)?.specs[world.ground.disk.get(pool)?.specId ?? ''];
+    const known = entry ?? world.ground.disk.get(pool)?.specs[world.ground.disk.get(pool)?.specId ?? ''];
     if (this.#given.victim !== null || known === undefined || known === null) return;
-    this.#files += 1;
     const spec = chance(draw, 0.2) ? null : changedSpec(draw, known);
-    world.ground.file.set(pool, { spec, specId: `${pool}-changed-${this.#files}` });
+    world.ground.file.set(pool, spec);
   }
 
   #reboot(draw: Stream): void {

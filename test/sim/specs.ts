@@ -23,6 +23,8 @@ export function randomSpec(draw: Stream, name: string, at: number): PoolSpec {
     autostart: !chance(draw, 0.1),
     engine: {
       ...WORKER.engine,
+      vars: { temper: 'as drawn' },
+      settable: { temper: '[a-z ]+' },
       prepare: chance(draw, 0.3) ? { command: ['fetch'], timeoutMs: 60_000 } : null,
       devices,
       port: devices === null && chance(draw, 0.3) ? [30_000 + 10 * at, 30_004 + 10 * at] : 'auto',
@@ -59,6 +61,22 @@ export function randomSpec(draw: Stream, name: string, at: number): PoolSpec {
     storm: { count: chance(draw, 0.6) ? whole(draw, 2, 6) : null, windowMs: between(draw, 5_000, 30_000) },
     onExit: chance(draw, 0.1) ? { command: ['nvidia-smi'], timeoutMs: 1_000 } : null,
     stop: { timeoutMs: between(draw, 500, 5_000), command: null },
+    ...leasing(draw),
+  };
+}
+
+/** Drawn last: it moves nothing that is drawn before. */
+function leasing(draw: Stream): Pick<PoolSpec, 'leases' | 'queue' | 'drain' | 'reload'> {
+  return {
+    leases: { ttlMs: between(draw, 1_000, 10_000), ttlMaxMs: 60_000, maxHoldMs: chance(draw, 0.2) ? between(draw, 5_000, 30_000) : 0 },
+    queue: {
+      limit: pick(draw, [0, 1, 3, 100]),
+      timeoutMs: between(draw, 2_000, 40_000),
+      claimMs: between(draw, 1_000, 5_000),
+      agingMs: pick(draw, [0, 1_000, 5_000]),
+    },
+    drain: { deadlineMs: between(draw, 500, 20_000) },
+    reload: { strategy: 'auto', maxSurge: whole(draw, 0, 2), maxUnavailable: whole(draw, 1, 2), soakMs: between(draw, 0, 3_000) },
   };
 }
 

@@ -6,7 +6,8 @@ import type { Step } from './ground.ts';
 
 export function told(step: Step): string[] {
   const { before, after } = step;
-  const changes = step.changes.flatMap(({ was, is }) => {
+  const changes = step.lives.flatMap(({ was, is }) => {
+    if (is === null) return [`${after.name}/${was.replica}#${was.generation} ${phaseName(was)} → gone`];
     const from = phaseName(was);
     const to = phaseName(is);
     const breaker = was.breaker.is === is.breaker.is ? '' : `, breaker ${is.breaker.is}`;
@@ -37,13 +38,21 @@ function eventName(event: PoolEvent): string {
       return `probed ${event.replica}#${event.generation} ${event.result.kind} ${event.result.ok ? 'ok' : 'failed'}`;
     case 'configured':
       return `configured ${event.spec === null ? 'gone from the file' : event.specId}`;
+    case 'acquire':
+      return `acquire ${event.holder} ${event.leaseId} ${event.ticketId} ${event.bind} priority ${event.priority} ${JSON.stringify(event.patience)}`;
     default:
+      if ('to' in event) return `${event.type} ${'id' in event ? event.id : event.ticketId}`;
       return 'generation' in event ? `${event.type} ${event.replica}#${event.generation}` : event.type;
   }
 }
 
 function effectName(effect: Effect): string | null {
   if (effect.do === 'emit') return effect.happening.type === 'pool.state' ? `[${effect.happening.facts.newState}]` : null;
+  if (effect.do === 'answer')
+    return `answer(${effect.answer.is}${'held' in effect.answer ? ` ${effect.answer.held.lease.id}` : ''}${effect.answer.is === 'refused' ? ` ${effect.answer.refused.code}` : ''})`;
+  if (effect.do === 'leaseEnded') return `ended(${effect.ended.held.lease.id} ${effect.ended.how})`;
+  if (effect.do === 'ticketEnded')
+    return `ticket(${effect.ended.ticket.id} ${effect.ended.state}${effect.ended.lease === null ? '' : ` ${effect.ended.lease.lease.id}`})`;
   if (effect.do === 'record' || effect.do === 'operation' || effect.do === 'onExit') return null;
   return 'ref' in effect ? `${effect.do}(${effect.ref.replica}#${effect.ref.generation})` : effect.do;
 }

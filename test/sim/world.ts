@@ -1,9 +1,13 @@
 /** A host in virtual time: pools, their processes, and daemons that come and go. Who drives it decides what happens; the rules watch every step. */
 import type { PoolSpec } from '../../src/config/spec.ts';
-import type { PoolCommand } from '../../src/pool/host.ts';
-import type { PoolEvent } from '../../src/pool/pool-events.ts';
+import type { Stamp } from '../../src/engine/engine-state.ts';
+import type { Held } from '../../src/lease/lease-events.ts';
+import type { PoolCommand, ReloadCommand } from '../../src/pool/host.ts';
+import type { PoolEvent, ReloadTarget } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
+import { basesOf, reloadedSpec } from '../../src/rollout/plan-state.ts';
 import { booted } from './boot.ts';
+import type { Clients } from './clients.ts';
 import { Daemon } from './daemon.ts';
 import type { Rule, Step } from './ground.ts';
 import { Ground } from './ground.ts';
@@ -27,6 +31,7 @@ export class World {
   readonly rules: readonly Rule[];
   steps = 0;
   daemon: Daemon | null = null;
+  clients: Clients | null = null;
   /** What a daemon that has died leaves to do. */
   onDeath: () => void = () => {};
   readonly #watched: (step: Step) => void;
@@ -42,7 +47,7 @@ export class World {
       mainEnded: (process) => this.daemon?.mainEnded(process),
       treeGone: (process) => this.daemon?.treeGone(process),
     });
-    for (const spec of given.specs) this.ground.file.set(spec.name, { spec, specId: `${spec.name}-1` });
+    for (const spec of given.specs) this.ground.file.set(spec.name, spec);
     this.rules = [...allRules(this), ...(given.moreRules ?? [])];
   }
 
@@ -57,6 +62,7 @@ export class World {
       stepped: (step) => this.#stepped(step),
       died: () => {
         this.daemon = null;
+        this.clients?.daemonDied();
         this.onDeath();
       },
     });
@@ -73,8 +79,17 @@ export class World {
     if (refused !== null) return refused.code;
     this.#operations += 1;
     const stamp = { by: 'ops@tty1', atMs: ground.wallMs, reason: null };
-    daemon.handle(pool, { type: 'command', command, operationId: `op-${this.#operations}`, stamp });
+    const event = { type: 'command', command, operationId: `op-${this.#operations}`, stamp } as const;
+    daemon.handle(pool, command.do === 'reload' ? { ...event, targets: this.#targets(pool, command, stamp) } : event);
     return null;
+  }
+
+  /** Where a reload goes, from each spec that may be the pool's then: as `src/pool/pools.ts` puts it together. */
+  #targets(pool: string, command: ReloadCommand, stamp: Stamp): ReloadTarget[] {
+    return basesOf(this.state(pool)).map((base) => {
+      const { spec, sets } = reloadedSpec(base, command, stamp);
+      return { fromSpecId: base.specId, spec, sets, specId: this.ground.specId(spec), executable: null };
+    });
   }
 
   send(pool: string, event: PoolEvent): void {
@@ -104,6 +119,10 @@ export class World {
 
   runUntil(untilMs: number): void {
     while (this.advance(untilMs));
+  }
+
+  acknowledged(pool: string, held: Held): void {
+    for (const rule of this.rules) rule.acknowledged?.(pool, held);
   }
 
   /** The rules that look at rest. */

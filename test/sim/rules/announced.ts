@@ -12,7 +12,7 @@ export class AnnouncedRule implements Rule {
 
   stepped(step: Step): void {
     this.#poolState(step);
-    for (const { was, is } of step.changes) engineChanged(step, was, is);
+    for (const { was, is } of step.lives) engineChanged(step, was, is);
     this.#operations(step);
     // A start of the daemon opens a new epoch: its followers get a snapshot.
     if (step.event.type === 'rebooted' || step.event.type === 'configured') return;
@@ -69,17 +69,19 @@ const PHASE_EVENTS: Readonly<Partial<Record<EngineState['phase']['is'], EventTyp
   failed: 'engine.failed',
 };
 
-function engineChanged(step: Step, was: EngineState, is: EngineState): void {
-  const id = `${step.pool}/${is.replica}`;
-  const count = (type: EventType): number => emitted(step, type).filter(({ engine }) => engine === id).length;
-  const says = (what: string) => () => `${id} went from ${was.phase.is} to ${is.phase.is} by ${step.event.type}: ${what}`;
-  const begun = is.generation - was.generation;
+function engineChanged(step: Step, was: EngineState, is: EngineState | null): void {
+  const id = `${step.pool}/${was.replica}`;
+  const generations = [was.generation, is?.generation];
+  const count = (type: EventType): number =>
+    emitted(step, type).filter(({ engine, generation }) => engine === id && generations.includes(generation)).length;
+  const says = (what: string) => () => `${id} went from ${was.phase.is} to ${is?.phase.is ?? 'gone'} by ${step.event.type}: ${what}`;
+  const begun = is === null || is.generation === was.generation ? 0 : 1;
   must(count('engine.starting') === begun, 'events', says(`${count('engine.starting')} times engine.starting for ${begun} generations`));
-  const told = PHASE_EVENTS[is.phase.is];
-  const moved = was.phase.is !== is.phase.is;
+  const told = is === null ? undefined : PHASE_EVENTS[is.phase.is];
+  const moved = was.phase.is !== is?.phase.is;
   if (moved && told !== undefined) must(count(told) === 1, 'events', says(`${count(told)} times ${told}`));
   // What never had a process is taken back: stopped, or waiting again.
-  const ended = 'run' in was.phase && (!('run' in is.phase) || begun > 0);
+  const ended = 'run' in was.phase && (is === null || !('run' in is.phase) || begun > 0);
   if (ended) {
     const exits = count('engine.exited');
     must(exits <= 1 && exits + count('engine.stopped') + count('engine.backoff') > 0, 'events', says(`${exits} exits and no other end`));

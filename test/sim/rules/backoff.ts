@@ -3,7 +3,7 @@ import type { PoolSpec } from '../../../src/config/spec.ts';
 import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { engineIn, recordsOf, replicaOf, runOf, specNow } from './questions.ts';
+import { committedIn, concernedBy, emitted, engineIn, recordsOf, replicaOf, revived, runOf, specNow, takenOver } from './questions.ts';
 
 interface Row {
   failures: number;
@@ -31,6 +31,7 @@ export class BackoffRule implements Rule {
         row.failures = 0;
     }
     for (const entry of recordsOf(step)) if (entry.failure) this.#failed(step, { replica: replicaOf(entry), crashClass: entry.class });
+    this.#reloaded(step);
     this.#reset(step);
     for (const { was, is } of step.changes) this.#moved(step, was, is);
   }
@@ -64,9 +65,10 @@ export class BackoffRule implements Rule {
 
   #reset(step: Step): void {
     const { event } = step;
-    if (event.type !== 'command' || event.command.do !== 'reset') return;
+    const told = event.type === 'command' && event.command.do === 'reset' ? event.command : null;
+    if (told === null && !revived(step)) return;
     for (const engine of step.after.engines) {
-      if (event.command.class !== null && engine.lastFailureClass !== event.command.class) continue;
+      if (told !== null && told.class !== null && engine.lastFailureClass !== told.class) continue;
       const row = this.#row(step, engine.replica);
       row.failures = 0;
       if (engine.phase.is !== 'backoff') continue;
@@ -81,6 +83,22 @@ export class BackoffRule implements Rule {
     }
   }
 
+  /** A reload begins with a clean row, and whatever waits goes on at once when it is done. */
+  #reloaded(step: Step): void {
+    const { before, after } = step;
+    const begun = emitted(step, 'reload.started').length > 0;
+    const done = committedIn(step);
+    // One of a stopped pool is recorded, and is as good as one that has been.
+    const recorded = before.specId !== after.specId && before.rollout === null && step.event.type !== 'configured';
+    const concerned = begun ? begunFor(step) : concernedBy(step);
+    for (const { replica } of after.engines) {
+      const row = this.#row(step, replica);
+      const changed = (begun || done) && concerned.includes(replica);
+      if (changed || recorded || takenOver(step).includes(replica)) row.failures = 0;
+      if (done && changed) row.notBeforeMs = step.nowMs;
+    }
+  }
+
   #moved(step: Step, was: EngineState, is: EngineState): void {
     const row = this.#row(step, is.replica);
     row.readySinceMs = is.phase.is !== 'ready' ? null : was.phase.is === 'ready' ? row.readySinceMs : step.nowMs;
@@ -92,6 +110,16 @@ export class BackoffRule implements Rule {
       () => `${step.pool}/${is.replica} is restarted at ${step.nowMs}, not before ${row.notBeforeMs} is right`,
     );
   }
+}
+
+/** Whom a reload that begins is about: with another spec all of them. It may be over in the same step. */
+function begunFor(step: Step): readonly number[] {
+  const { event, before, after } = step;
+  const ways = [...(event.type === 'command' ? (event.targets ?? []) : []), ...(before.waitingReload?.to ?? [])];
+  const way = ways.find(({ fromSpecId }) => fromSpecId === before.specId);
+  const toSpecId = after.rollout?.toSpecId ?? way?.specId ?? before.specId;
+  if (toSpecId !== before.specId) return after.engines.map(({ replica }) => replica);
+  return emitted(step, 'reload.started').flatMap(({ facts }) => (facts.engines as string[]).map((id) => Number(id.split('/')[1])));
 }
 
 /** Its end is handled before the time that has passed until then. */

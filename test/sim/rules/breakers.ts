@@ -4,17 +4,31 @@ import type { Breaker } from '../../../src/policy/breaker.ts';
 import type { PoolState } from '../../../src/pool/pool-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { commandOf, engineIn, recordsOf, replicaOf, runOf, spawnsOf, specNow, wanted } from './questions.ts';
+import {
+  commandOf,
+  engineIn,
+  lifeIn,
+  membersOf,
+  recordsOf,
+  replicaOf,
+  revived,
+  runOf,
+  spawnsOf,
+  specNow,
+  takenOver,
+  wanted,
+} from './questions.ts';
 
 const NO_BREAKER: Breaker = { is: 'closed', sinceMs: 0, openForMs: 0 };
 
 export class BreakerRule implements Rule {
   stepped(step: Step): void {
-    for (const { replica } of spawnsOf(step)) this.#spawned(step, replica);
+    for (const ref of spawnsOf(step)) if (lifeIn(step.after, ref)?.role === 'serving') this.#spawned(step, ref.replica);
     if (step.event.type === 'rebooted') return;
     const names = new Set(['any', ...Object.keys(step.before.classes), ...Object.keys(step.after.classes)]);
     for (const name of names) this.#moved(step, name);
-    for (const { was, is } of step.changes) engineMoved(step, was, is);
+    const over = takenOver(step);
+    for (const { was, is } of step.changes) if (!over.includes(is.replica)) engineMoved(step, was, is);
     this.#canaryChosen(step);
   }
 
@@ -78,7 +92,7 @@ export class BreakerRule implements Rule {
       old.phase.is !== 'stuck' &&
       runOf(old)?.succeeded === false &&
       breakerIn(step.after, was.of).is === 'half_open';
-    const replaced = commandOf(step) === 'reset' || step.event.type === 'rebooted';
+    const replaced = commandOf(step) === 'reset' || revived(step) || step.event.type === 'rebooted';
     must(!oldGoesOn || replaced, 'oneCanary', () => `${step.pool}/${is.replica} is made canary while ${was?.replica} is it`);
     const chosen = engineIn(step.after, is.replica);
     if (chosen === undefined) return;
@@ -108,6 +122,7 @@ function clampedMs(spec: { readonly openForMs: number; readonly openForMaxMs: nu
 /** Success of the canary or of a retry, a reset, or nothing missing when its time is over. */
 function mayClose(step: Step, name: string, was: Breaker): boolean {
   const { event } = step;
+  if (revived(step)) return true;
   if (event.type === 'command' && event.command.do === 'reset') return event.command.class === null || event.command.class === name;
   const proven = step.changes.some(({ was: before, is }) => {
     const run = runOf(is);
@@ -123,13 +138,14 @@ function mayClose(step: Step, name: string, was: Breaker): boolean {
 function somethingMissing(step: Step, name: string): boolean {
   const { after, before } = step;
   if (after.wanted.state !== 'running') return false;
-  for (let replica = 0; replica < after.replicas.count; replica += 1) {
+  const over = takenOver(step);
+  for (const replica of membersOf(after)) {
     const engine = engineIn(after, replica);
     if (engine === undefined) return true;
     if (!wanted(after, engine)) continue;
     if (name !== 'any' && engine.lastFailureClass !== name) continue;
     const { is } = engine.phase;
-    const begun = engine.generation > (engineIn(before, replica)?.generation ?? 0);
+    const begun = engine.generation > (engineIn(before, replica)?.generation ?? 0) && !over.includes(replica);
     const run = runOf(engine);
     const tried = run?.cause === 'retry' && !run.succeeded && is !== 'stuck';
     if (is === 'backoff' || is === 'idle' || begun || tried) return true;
@@ -155,7 +171,7 @@ function engineMoved(step: Step, was: EngineState, is: EngineState): void {
   const says = (): string =>
     `the breaker of ${step.pool}/${is.replica} goes from ${from.is} to ${to.is} by ${step.event.type}, row ${was.row} then ${is.row}`;
   const failed = recordsOf(step).some((entry) => entry.failure && replicaOf(entry) === is.replica);
-  const reset = commandOf(step) === 'reset';
+  const reset = commandOf(step) === 'reset' || revived(step);
   if (from.is === 'closed' && to.is === 'open') must(failed && is.row >= spec.failureThreshold, 'breakerMoves', says);
   if (from.is === 'half_open' && to.is === 'open')
     must(failed && to.openForMs === clampedMs(spec, from.openForMs * 2), 'breakerMoves', says);

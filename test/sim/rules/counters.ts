@@ -1,9 +1,8 @@
 /** Invariant 45: what the status says is what has happened, and never negative. */
-import { engineStateName } from '../../../src/pool/engine-view.ts';
 import { poolStatus } from '../../../src/pool/pool-view.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { commandOf, engineIn, recordsOf, runOf, spawnsOf } from './questions.ts';
+import { commandOf, endsOf, everyEngine, lifeIn, recordsOf, revived, runOf, spawnsOf, takenIn } from './questions.ts';
 
 /** The status is put together once in so many steps. */
 const EVERY = 16;
@@ -15,7 +14,7 @@ export class CounterRule implements Rule {
 
   stepped(step: Step): void {
     const { pool, before, after } = step;
-    for (const { engine, generation } of recordsOf(step)) {
+    for (const { engine, generation } of endsOf(step)) {
       const key = `${engine}#${generation}`;
       must(!this.#ended.has(key), 'counters', () => `${key} is recorded twice`);
       this.#ended.add(key);
@@ -37,11 +36,9 @@ export class CounterRule implements Rule {
 
   #restartsShown(step: Step): void {
     const { before, after, pool } = step;
-    const restarts = spawnsOf(step).filter(({ replica }) =>
-      ['restart', 'recovery'].includes(runOf(engineIn(after, replica))?.cause ?? ''),
-    ).length;
+    const restarts = spawnsOf(step).filter((ref) => ['restart', 'recovery'].includes(runOf(lifeIn(after, ref))?.cause ?? '')).length;
     const expected = before.restartCount + restarts;
-    const backToZero = after.restartCount === 0 && (commandOf(step) === 'reset' || everyReady(step));
+    const backToZero = after.restartCount === 0 && (commandOf(step) === 'reset' || revived(step) || everyReady(step));
     must(
       after.restartCount === expected || backToZero,
       'counters',
@@ -56,11 +53,18 @@ function everyReady({ after }: Step): boolean {
 
 function statusHolds({ after, nowMs, wallMs, pool }: Step): void {
   const status = poolStatus(after, { nowMs, wallMs, containment: 'weak', external: [] });
-  const ready = after.engines.filter((engine) => engineStateName(engine) === 'ready').length;
-  const live = after.engines.filter((engine) => 'run' in engine.phase).length;
-  must(status.ready === ready > 0 && status.live === live > 0, 'counters', () => `${pool} says ready ${status.ready}, live ${status.live}`);
-  const slots = after.specs[after.specId]?.slots ?? 0;
-  must(status.slotsFree === slots * ready && status.slotsTotal >= 0, 'counters', () => `${pool} has ${status.slotsFree} slots free`);
+  const serving = after.engines.filter(({ phase, paused, closing }) => phase.is === 'ready' && paused === null && closing === null);
+  const ready = serving.length;
+  const live = everyEngine(after).filter((engine) => 'run' in engine.phase).length;
+  const taking = after.paused === null && after.wanted.state === 'running' && !after.shuttingDown;
+  must(
+    status.ready === (ready > 0 && taking) && status.live === live > 0,
+    'counters',
+    () => `${pool} says ready ${status.ready}, live ${status.live}`,
+  );
+  const free = serving.map((engine) => Math.max(0, (after.specs[runOf(engine)?.specId ?? '']?.slots ?? 0) - takenIn(engine)));
+  const slotsFree = after.paused === null ? free.reduce((sum, one) => sum + one, 0) : 0;
+  must(status.slotsFree === slotsFree && status.slotsTotal >= 0, 'counters', () => `${pool} has ${status.slotsFree} slots free`);
   const numbers = [
     status.restartCount,
     status.crashCount,

@@ -5,7 +5,7 @@ import { SPAWNS_MAX } from '../../../src/pool/start-gate-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
 import type { World } from '../world.ts';
-import { spawnsOf } from './questions.ts';
+import { everyEngine, spawnsOf } from './questions.ts';
 
 export class PlaceRule implements Rule {
   readonly #world: World;
@@ -29,9 +29,9 @@ export class PlaceRule implements Rule {
 
   /** An intent is over when its engine is not at that step of that generation any more. */
   #matched(step: Step): void {
-    for (const { was, is } of step.changes) {
+    for (const { was, is } of step.lives) {
       const intended = was.phase.is === 'starting' && was.phase.step === 'spawning';
-      const still = is.phase.is === 'starting' && is.phase.step === 'spawning' && is.generation === was.generation;
+      const still = is?.phase.is === 'starting' && is.phase.step === 'spawning' && is.generation === was.generation;
       if (!intended || still) continue;
       const key = `${step.pool}/${was.replica}#${was.generation}`;
       must(this.#intents.delete(key), 'intents', () => `${key} ends an intent that was never stored`);
@@ -43,7 +43,7 @@ export class PlaceRule implements Rule {
 
   #overdrawn(): void {
     const { disk, perDevice } = this.#world.ground;
-    const lives = [...disk.values()].flatMap(({ engines }) => engines.flatMap((engine) => livePhase(engine) ?? []));
+    const lives = [...disk.values()].flatMap((state) => everyEngine(state).flatMap((engine) => livePhase(engine) ?? []));
     const spawning = lives.filter(isSpawning).length;
     must(spawning <= SPAWNS_MAX, 'starts', () => `${spawning} engines are between intent and pid`);
     if (perDevice === null) return;

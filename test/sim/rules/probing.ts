@@ -2,7 +2,7 @@
 import type { Rule } from '../ground.ts';
 import { must } from '../violation.ts';
 import type { World } from '../world.ts';
-import { engineIn } from './questions.ts';
+import { everyEngine, lifeIn } from './questions.ts';
 
 export class ProbingRule implements Rule {
   readonly #world: World;
@@ -15,18 +15,17 @@ export class ProbingRule implements Rule {
     const { daemon, ground } = this.#world;
     if (daemon === null) return;
     for (const [id, { ref }] of daemon.probing) {
-      const engine = engineIn(daemon.state(ref.pool), ref.replica);
-      const is = engine?.phase.is;
-      const meant = engine?.generation === ref.generation && (is === 'starting' || is === 'ready' || is === 'unready');
-      must(meant, 'probing', () => `${id} generation ${ref.generation} is probed and it is ${is}, generation ${engine?.generation}`);
+      const is = lifeIn(daemon.state(ref.pool), ref)?.phase.is;
+      const meant = is === 'starting' || is === 'ready' || is === 'unready';
+      must(meant, 'probing', () => `${id} is probed and it is ${is ?? 'gone'}`);
     }
     for (const [pool, state] of ground.disk) {
       if (daemon.state(pool).restoring) continue;
-      for (const { replica, generation, phase } of state.engines) {
+      for (const { replica, generation, phase } of everyEngine(state)) {
         const probed = phase.is === 'ready' || phase.is === 'unready' || (phase.is === 'starting' && phase.step === 'probing');
         if (!probed) continue;
-        const known = daemon.probing.get(`${pool}/${replica}`);
-        must(known?.ref.generation === generation, 'probing', () => `${pool}/${replica} is ${phase.is} and nobody probes it`);
+        const id = `${pool}/${replica}#${generation}`;
+        must(daemon.probing.has(id), 'probing', () => `${id} is ${phase.is} and nobody probes it`);
       }
     }
   }

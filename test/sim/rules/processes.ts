@@ -1,10 +1,12 @@
 /** What the daemon does to real processes: never two of one replica, never a signal too early, too late or to somebody else. */
 import { isLive } from '../../../src/engine/engine-state.ts';
+import { generationIn } from '../../../src/pool/turn.ts';
 import type { Ground, Rule, Step, Told } from '../ground.ts';
 import type { Process } from '../processes.ts';
 import { treeLives } from '../processes.ts';
 import { must } from '../violation.ts';
 import type { World } from '../world.ts';
+import { everyEngine } from './questions.ts';
 
 /** Rounding of sums of fractions. */
 const EPSILON_MS = 1e-6;
@@ -24,14 +26,7 @@ export class ProcessRule implements Rule {
   }
 
   making({ ref, port }: Pick<Process, 'ref' | 'port'>): void {
-    for (const other of this.#ground.processes.living(ref)) {
-      const which = other.mainLives ? 'oneProcess' : 'treeGoneFirst';
-      must(
-        other.forgotten,
-        which,
-        () => `${ref.pool}/${ref.replica} generation ${ref.generation} is spawned, ${other.ref.generation} is still there`,
-      );
-    }
+    this.#alone(ref);
     if (port === null) return;
     for (const other of this.#ground.processes.allLiving()) {
       must(
@@ -40,6 +35,33 @@ export class ProcessRule implements Rule {
         () => `${ref.pool}/${ref.replica} gets port ${port}, which ${other.ref.pool}/${other.ref.replica} holds`,
       );
     }
+  }
+
+  /** Beside another process of its replica only for a reload: a candidate, one that it has replaced, or what serves again while those are there. */
+  #alone(ref: Process['ref']): void {
+    const state = this.#world.state(ref.pool);
+    const role = generationIn(state, ref)?.role;
+    const roles = [role];
+    for (const other of this.#ground.processes.living(ref)) {
+      if (other.forgotten) continue;
+      const beside = generationIn(state, other.ref)?.role;
+      const which = other.mainLives ? 'oneProcess' : 'treeGoneFirst';
+      must(
+        beside !== undefined && !roles.includes(beside),
+        which,
+        () => `${ref.pool}/${ref.replica} generation ${ref.generation} (${role}) is spawned, ${other.ref.generation} is still there`,
+      );
+      roles.push(beside);
+    }
+    if (role !== 'candidate' || roles.length === 1) return;
+    const { maxSurge, units } = state.rollout ?? { maxSurge: 0, units: [] };
+    const surging = units.filter(({ inPlace, step }) => !inPlace && step !== 'leaving').length;
+    must(surging <= maxSurge, 'oneProcess', () => `${surging} candidates of ${ref.pool} are beside what serves, maxSurge is ${maxSurge}`);
+    must(
+      units.some((unit) => unit.candidate === ref.generation && !unit.inPlace),
+      'oneProcess',
+      () => `${ref.pool}/${ref.replica}: a candidate without its unit is beside ${roles.join()}`,
+    );
   }
 
   told(what: Told, process: Process): void {
@@ -57,14 +79,18 @@ export class ProcessRule implements Rule {
   }
 
   stepped(step: Step): void {
-    for (const { was, is } of step.changes) {
-      if (was.phase.is === 'stuck' && is.phase.is !== 'stuck') this.#unstuck(step);
-      if (!isLive(was) || isLive(is)) continue;
-      const process = this.#ground.processes.find({ pool: step.pool, replica: is.replica, generation: was.generation });
+    for (const { was, is } of step.lives) {
+      if (was.phase.is === 'stuck' && is?.phase.is !== 'stuck') this.#unstuck(step);
+      if (!isLive(was) || (is !== null && isLive(is))) continue;
+      const process = this.#ground.processes.find({ pool: step.pool, replica: was.replica, generation: was.generation });
       const over = process === undefined || process.forgotten || !treeLives(process);
-      must(over, 'stoppedMeansGone', () => `${step.pool}/${is.replica} is ${is.phase.is} and its processes are there`);
+      must(
+        over,
+        'stoppedMeansGone',
+        () => `${step.pool}/${was.replica}#${was.generation} is ${is?.phase.is ?? 'gone'} and its processes are there`,
+      );
     }
-    for (const { phase, replica } of step.after.engines) {
+    for (const { phase, replica } of everyEngine(step.after)) {
       if (phase.is !== 'stopping') continue;
       const dueMs = phase.stuckAtMs ?? phase.killAtMs;
       must(
@@ -85,7 +111,7 @@ export class ProcessRule implements Rule {
   /** By the spec it was started by; null once its state does not know it any more. */
   #timeoutMs({ ref }: Process): number | null {
     const state = this.#world.state(ref.pool);
-    const engine = state.engines.find(({ replica }) => replica === ref.replica);
+    const engine = generationIn(state, ref);
     if (engine === undefined || !('run' in engine.phase)) return null;
     return state.specs[engine.phase.run.specId]?.stop.timeoutMs ?? null;
   }

@@ -1,11 +1,13 @@
 /** A decision asked again gives the same; the wall clock decides nothing; what is old, or said twice, changes nothing. Sampled, but for old messages. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Moment } from '../../../src/clock.ts';
+import type { Lease } from '../../../src/lease/lease-state.ts';
+import type { Effect } from '../../../src/pool/effects.ts';
 import type { PoolState } from '../../../src/pool/pool-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
 import type { World } from '../world.ts';
-import { engineIn } from './questions.ts';
+import { lifeIn } from './questions.ts';
 
 const EVERY = 61;
 const HOUR_MS = 3_600_000;
@@ -21,8 +23,7 @@ export class PurityRule implements Rule {
   stepped(step: Step): void {
     const { event } = step;
     this.#steps += 1;
-    if ('generation' in event && event.type !== 'spawnGranted' && event.generation !== engineIn(step.before, event.replica)?.generation)
-      this.#old(step);
+    if ('generation' in event && event.type !== 'spawnGranted' && lifeIn(step.before, event) === undefined) this.#old(step);
     if (event.type === 'command' && event.command.do === 'stop') this.#stoppedTwice(step);
     if (this.#steps % EVERY !== 0 || draws(step)) return;
     const text = JSON.stringify(step.before);
@@ -63,10 +64,8 @@ export class PurityRule implements Rule {
 
   #otherWall(step: Step): void {
     const [shifted, effects] = this.#next(step.before, step, HOUR_MS);
-    const done = (all: Step['effects']): unknown =>
-      all.filter((effect) => effect.do !== 'emit' && effect.do !== 'record' && effect.do !== 'operation' && effect.do !== 'onExit');
     must(
-      isDeepStrictEqual(done(effects), done(step.effects)),
+      isDeepStrictEqual(effects.flatMap(doneBy), step.effects.flatMap(doneBy)),
       'wallClock',
       () => `${step.event.type} does something else an hour later on the wall`,
     );
@@ -97,4 +96,27 @@ export class PurityRule implements Rule {
 /** A decision that drew from `random` cannot be asked again with the same draws. */
 function draws(step: Step): boolean {
   return step.changes.some(({ was, is }) => is.phase.is === 'backoff' && was.phase !== is.phase);
+}
+
+/** What is done, without what is only told: those have stamps. */
+function doneBy(effect: Effect): unknown[] {
+  switch (effect.do) {
+    case 'emit':
+    case 'record':
+    case 'operation':
+    case 'onExit':
+      return [];
+    case 'answer':
+      return [[effect.to, effect.answer.is, 'held' in effect.answer ? stampless(effect.answer.held.lease) : null]];
+    case 'leaseEnded':
+      return [[effect.ended.how, stampless(effect.ended.held.lease)]];
+    case 'ticketEnded':
+      return [[effect.ended.state, effect.ended.ticket, effect.ended.lease === null ? null : stampless(effect.ended.lease.lease)]];
+    default:
+      return [effect];
+  }
+}
+
+function stampless({ grantedAtMs: _stamp, ...lease }: Lease): unknown {
+  return lease;
 }

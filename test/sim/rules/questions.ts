@@ -22,14 +22,65 @@ export function runOf(engine: EngineState | undefined): Run | null {
 }
 
 export function wanted(state: PoolState, engine: EngineState): boolean {
-  return !state.shuttingDown && state.wanted.state === 'running' && engine.replica < state.replicas.count && engine.held === null;
+  const running = !state.shuttingDown && state.wanted.state === 'running';
+  return running && engine.role === 'serving' && engine.held === null && membersOf(state).includes(engine.replica);
+}
+
+export function membersOf({ replicas }: PoolState): readonly number[] {
+  return replicas.members ?? Array.from({ length: replicas.count }, (_, replica) => replica);
+}
+
+/** Of that generation, whatever its role. */
+export function lifeIn(state: PoolState, ref: { readonly replica: number; readonly generation: number }): EngineState | undefined {
+  return everyEngine(state).find(({ replica, generation }) => replica === ref.replica && generation === ref.generation);
+}
+
+export function everyEngine(state: PoolState): readonly EngineState[] {
+  return [...state.engines, ...state.others];
+}
+
+/** Replicas that another generation has taken over in this step: a reload's candidate, or on the way back the old one. */
+export function takenOver(step: Step): readonly number[] {
+  return step.changes.flatMap(({ was, is }) => {
+    const there =
+      was.generation !== is.generation &&
+      step.before.others.some((other) => other.replica === is.replica && other.generation === is.generation);
+    return there ? [is.replica] : [];
+  });
+}
+
+/** Replicas that a reload or restart is about; with another spec it is about all. */
+export function concernedBy({ before, after }: Step): readonly number[] {
+  const rollout = after.rollout ?? before.rollout;
+  if (rollout === null) return [];
+  if (rollout.fromSpecId !== rollout.toSpecId) return after.engines.map(({ replica }) => replica);
+  const { todo, units, done } = before.rollout?.operationId === rollout.operationId ? before.rollout : rollout;
+  return [...todo, ...units.map(({ replica }) => replica), ...done];
+}
+
+export function committedIn(step: Step): boolean {
+  return emitted(step, 'reload.step').some(({ facts }) => facts.step === 'committed');
+}
+
+/** A reload that tried one engine past the breakers has succeeded: as good as a reset. */
+export function revived(step: Step): boolean {
+  return step.before.rollout?.revives === true && committedIn(step);
+}
+
+export function takenIn({ seats }: EngineState): number {
+  return seats.filter((lease) => lease !== null).length;
 }
 
 export function spawnsOf(step: Step): EngineRef[] {
   return step.effects.flatMap((effect) => (effect.do === 'spawn' ? [effect.ref] : []));
 }
 
+/** Ends of engines that served: those of candidates and of what is retiring count for nothing. */
 export function recordsOf(step: Step): HistoryEntry[] {
+  return endsOf(step).filter((entry) => engineIn(step.before, replicaOf(entry))?.generation === entry.generation);
+}
+
+export function endsOf(step: Step): HistoryEntry[] {
   return step.effects.flatMap((effect) => (effect.do === 'record' ? [effect.entry] : []));
 }
 

@@ -3,7 +3,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Effect } from '../../../src/pool/effects.ts';
 import type { PoolEvent } from '../../../src/pool/pool-events.ts';
 import type { PoolState } from '../../../src/pool/pool-state.ts';
+import { allEngines } from '../../../src/pool/turn.ts';
 import type { Rule, Step } from '../ground.ts';
+import { keptOf, storedAgain } from '../rows.ts';
 import { must } from '../violation.ts';
 import type { World } from '../world.ts';
 
@@ -18,14 +20,14 @@ export class RecoveredRule implements Rule {
   #twice({ after, event, nowMs, wallMs, pool }: Step): void {
     const { machine, ground } = this.#world;
     const env = { nowMs, wallMs, random: () => 0.5 };
-    let state = machine.restored(JSON.stringify(after), after.tokens.epoch + 1);
+    let state = machine.restored(storedAgain(after), after.tokens.epoch + 1);
     const done: Effect[] = [];
     const send = (again: PoolEvent): void => {
       const [next, effects] = machine.next(state, again, env);
       state = next;
       done.push(...effects);
     };
-    for (const { replica, generation, phase } of after.engines) {
+    for (const { replica, generation, phase } of allEngines(after)) {
       if (!('run' in phase)) continue;
       const process = ground.processes.find({ pool, replica, generation });
       if (process === undefined) send({ type: 'neverStarted', replica, generation });
@@ -34,9 +36,9 @@ export class RecoveredRule implements Rule {
     send(event);
     const spawns = done.filter((effect) => effect.do === 'spawn' || effect.do === 'signal');
     must(spawns.length === 0, 'replay', () => `a second start of the daemon spawns for ${pool}`);
-    for (const { replica, generation, phase } of after.engines) {
+    for (const { replica, generation, phase, closing } of after.engines) {
       const again = state.engines.find((engine) => engine.replica === replica);
-      const serves = phase.is === 'ready' || phase.is === 'unready';
+      const serves = (phase.is === 'ready' || phase.is === 'unready') && closing === null;
       const same = again?.generation === generation && again.phase.is === phase.is;
       must(
         !serves || same,
@@ -48,11 +50,12 @@ export class RecoveredRule implements Rule {
 
   booting(): void {
     for (const [pool, state] of this.#world.ground.disk) {
-      const restored = JSON.parse(JSON.stringify(state)) as PoolState;
+      const restored = keptOf(this.#world.ground.read(pool));
+      const kept = keptOf(state);
       must(
-        isDeepStrictEqual(restored, state),
+        isDeepStrictEqual(restored, kept),
         'recovered',
-        () => `${pool} is not the same when it comes from the disk: ${difference(state, restored)}`,
+        () => `${pool} is not the same when it comes from the disk: ${difference(kept, restored)}`,
       );
     }
   }
@@ -76,7 +79,7 @@ export class RecoveredRule implements Rule {
   }
 }
 
-function difference(state: PoolState, restored: PoolState): string {
-  const keys = Object.keys(state) as (keyof PoolState)[];
+function difference(state: Partial<PoolState>, restored: Partial<PoolState>): string {
+  const keys = Object.keys({ ...state, ...restored }) as (keyof PoolState)[];
   return keys.filter((key) => !isDeepStrictEqual(state[key], restored[key])).join(', ');
 }

@@ -6,7 +6,20 @@
 import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { countOr, emitted, engineIn, recordsOf, replicaOf, runOf, spawnsOf, specNow } from './questions.ts';
+import {
+  countOr,
+  emitted,
+  engineIn,
+  everyEngine,
+  lifeIn,
+  recordsOf,
+  replicaOf,
+  revived,
+  runOf,
+  spawnsOf,
+  specNow,
+  takenOver,
+} from './questions.ts';
 
 interface Counted {
   spawnedMs: number[];
@@ -40,7 +53,8 @@ export class RestartRule implements Rule {
       if (entry.failure && specNow(step.after).restart !== 'never') counted.owes.set(replicaOf(entry), 'restart');
     this.#told(step, counted);
     const wasLevel = Math.min(counted.level, levelOf(windowOf(step, counted)));
-    for (const { replica } of spawnsOf(step)) this.#spawned(step, counted, replica);
+    for (const replica of takenOver(step)) counted.owes.delete(replica);
+    for (const ref of spawnsOf(step)) if (lifeIn(step.after, ref)?.role === 'serving') this.#spawned(step, counted, ref.replica);
     if (!step.after.restoring && step.before.restoring === step.after.restoring) this.#warned(step, counted, wasLevel);
     this.#recovers(step, counted);
     this.#stormOpened(step, counted);
@@ -57,7 +71,18 @@ export class RestartRule implements Rule {
 
   /** A person's word takes the debt over, and so does whatever is not wanted any more. */
   #told(step: Step, { owes }: Counted): void {
-    const stopped = new Set(emitted(step, 'engine.stopped').map(({ engine }) => engine));
+    // What is said of a candidate says nothing of the engine that it was to replace.
+    const own = emitted(step, 'engine.stopped').filter(({ engine, generation }) =>
+      everyEngine(step.before).every(
+        (other) => other.role === 'serving' || other.generation !== generation || engine !== `${step.pool}/${other.replica}`,
+      ),
+    );
+    const began = emitted(step, 'engine.starting').filter(({ facts }) => facts.cause === 'candidate');
+    const stopped = new Set(
+      own
+        .filter(({ engine, generation }) => !began.some((start) => start.engine === engine && start.generation === generation))
+        .map(({ engine }) => engine),
+    );
     for (const { was, is } of step.changes) {
       if (is.phase.is === 'idle' || is.phase.is === 'ended' || stopped.has(`${step.pool}/${is.replica}`)) owes.delete(is.replica);
       const run = runOf(is);
@@ -127,14 +152,15 @@ export class RestartRule implements Rule {
   #recovers(step: Step, { owes, stormMs }: Counted): void {
     const closed = emitted(step, 'breaker.closed').flatMap(({ facts, engine }) => (engine === undefined ? [facts.class] : []));
     const command = step.event.type === 'command' && step.event.command.do === 'reset' ? step.event.command : null;
-    const reset = command !== null;
+    const reset = command !== null || revived(step);
     if (closed.length === 0 && !reset) return;
-    if (command?.class === null) stormMs.length = 0;
+    if (command?.class === null || revived(step)) stormMs.length = 0;
     for (const engine of step.after.engines) {
       const held = engine.phase.is === 'backoff' || startedIn(step, engine);
       const concerned =
         command?.class === null ||
-        (reset && command.class === engine.lastFailureClass) ||
+        revived(step) ||
+        command?.class === engine.lastFailureClass ||
         closed.includes('any') ||
         closed.includes(engine.lastFailureClass);
       const was = engineIn(step.before, engine.replica)?.phase;

@@ -5,10 +5,9 @@ import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { PoolEvent } from '../../../src/pool/pool-events.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { runOf } from './questions.ts';
+import { lifeIn, runOf } from './questions.ts';
 
 interface Seen {
-  generation: number;
   started: boolean;
   /** Results in a row, of the same kind. */
   readonly ok: Record<'readiness' | 'liveness', number>;
@@ -16,7 +15,13 @@ interface Seen {
   stalls: number;
   firstStallMs: number | null;
   counter: number | null;
+  /** Holders who said that it failed them. */
+  readonly reports: { readonly id: string; readonly atMs: number }[];
 }
+
+/** So many make it unready, within so long. */
+const REPORTS = 3;
+const REPORTED_MS = 60_000;
 
 export class ThresholdRule implements Rule {
   readonly #seen = new Map<string, Seen>();
@@ -24,7 +29,9 @@ export class ThresholdRule implements Rule {
   stepped(step: Step): void {
     const { event } = step;
     if (event.type === 'probed') this.#result(step, event);
-    for (const { was, is } of step.changes) {
+    if (event.type === 'release' && event.engineFailed) this.#reported(step, event);
+    for (const { was, is } of step.lives) {
+      if (is === null) continue;
       if (was.generation === is.generation && was.phase.is === is.phase.is) continue;
       if (is.phase.is === 'ready') this.#ready(step, is);
       if (was.phase.is === 'ready' && is.phase.is === 'unready') this.#unready(step, is);
@@ -33,25 +40,24 @@ export class ThresholdRule implements Rule {
   }
 
   #of(step: Step, engine: Pick<EngineState, 'replica' | 'generation'>): Seen {
-    const key = `${step.pool}/${engine.replica}`;
+    const key = `${step.pool}/${engine.replica}#${engine.generation}`;
     const known = this.#seen.get(key);
-    if (known?.generation === engine.generation) return known;
+    if (known !== undefined) return known;
     const seen: Seen = {
-      generation: engine.generation,
       started: false,
       ok: { readiness: 0, liveness: 0 },
       bad: { readiness: 0, liveness: 0 },
       stalls: 0,
       firstStallMs: null,
       counter: null,
+      reports: [],
     };
     this.#seen.set(key, seen);
     return seen;
   }
 
   #result(step: Step, event: Extract<PoolEvent, { readonly type: 'probed' }>): void {
-    const current = step.before.engines.find(({ replica }) => replica === event.replica)?.generation;
-    if (current !== event.generation) return;
+    if (lifeIn(step.before, event) === undefined) return;
     const seen = this.#of(step, event);
     const { kind, ok } = event.result;
     if (kind === 'startup') seen.started ||= ok;
@@ -64,6 +70,13 @@ export class ThresholdRule implements Rule {
       seen.ok[kind] = ok ? seen.ok[kind] + 1 : 0;
       seen.bad[kind] = ok ? 0 : seen.bad[kind] + 1;
     }
+  }
+
+  /** Only of a lease that was held. */
+  #reported(step: Step, { id, seat }: Extract<PoolEvent, { readonly type: 'release' }>): void {
+    const engine = lifeIn(step.before, seat);
+    const held = engine?.seats[seat.slot]?.id === id;
+    if (engine !== undefined && held) this.#of(step, engine).reports.push({ id, atMs: step.nowMs });
   }
 
   #ready(step: Step, engine: EngineState): void {
@@ -94,7 +107,12 @@ export class ThresholdRule implements Rule {
     const failing = probes?.readiness != null && seen.bad.readiness >= probes.readiness.failureThreshold;
     const stalled =
       probes?.progress != null && seen.stalls > 0 && step.nowMs - (seen.firstStallMs ?? step.nowMs) >= probes.progress.stallMs;
-    must(failing || stalled, 'thresholds', () => `${step.pool}/${engine.replica} is unready after ${seen.bad.readiness} bad answers`);
+    const reported = new Set(seen.reports.filter(({ atMs }) => atMs > step.nowMs - REPORTED_MS).map(({ id }) => id)).size >= REPORTS;
+    must(
+      failing || stalled || reported,
+      'thresholds',
+      () => `${step.pool}/${engine.replica} is unready after ${seen.bad.readiness} bad answers`,
+    );
   }
 
   #unhealthy(step: Step, engine: EngineState): void {
