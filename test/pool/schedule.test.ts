@@ -84,8 +84,10 @@ function holds(s: Script): void {
   const view = s.view();
   expect(POOL_STATES).toContain(view.state);
   if (view.state !== 'running') expect(view.message, view.state).toBeTruthy();
-  expect(view.slotsFree).toBe(view.engines.filter(({ ready }) => ready).length);
-  expect(view.ready).toBe(view.engines.some(({ ready }) => ready));
+  // Those that new leases can go to: no candidate, and nothing on its way out.
+  const serving = view.engines.filter(({ role, state }) => role === 'serving' && state === 'ready');
+  expect(view.slotsFree).toBe(serving.length);
+  expect(view.ready).toBe(serving.length > 0);
   expect(view.live).toBe(view.engines.some(({ live }) => live));
   for (const engine of view.engines) {
     expect(ENGINE_STATES).toContain(engine.state);
