@@ -34,6 +34,17 @@ export function stepped(turn: Turn, replica: number, text: string): void {
   };
 }
 
+/** Adds a line that is about no replica in particular. */
+export function operationStepped(turn: Turn, operationId: string, text: string): void {
+  const step = { at: stamp(turn.env.wallMs), text };
+  turn.state = {
+    ...turn.state,
+    operations: turn.state.operations.map((operation) =>
+      operation.id === operationId ? { ...operation, steps: [...operation.steps, step].slice(-STEPS_MAX) } : operation,
+    ),
+  };
+}
+
 export function operationForced(turn: Turn, replica: number): void {
   turn.state = {
     ...turn.state,

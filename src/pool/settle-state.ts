@@ -87,12 +87,21 @@ function leasesSettled(turn: Turn): void {
   for (const engine of allEngines(turn.state)) {
     const { phase } = engine;
     if (phase.is === 'ready' || phase.is === 'unready' || !engine.seats.some((lease) => lease !== null)) continue;
-    allLeasesEnded(turn, engine, 'engine_lost', `${turn.state.name}/${engine.replica} has ended or is about to: it is ${phase.is}`);
+    allLeasesEnded(turn, engine, 'engine_lost', `${turn.state.name}/${engine.replica} ${lossText(phase)}`);
   }
   promoted(turn);
   hopelessRefused(turn);
   // Whoever was waited for is gone from the queue by now.
   closingsSettled(turn);
+}
+
+/** What a holder is told of the engine that it has no more: why that was ended, or what was seen of its end. */
+function lossText(phase: EngineState['phase']): string {
+  if (!('run' in phase)) return 'has ended';
+  const { endReason, exit } = phase.run;
+  if (endReason !== null) return `was ended by poold: ${endReason}`;
+  if (phase.is === 'stuck') return `cannot be used: ${phase.why}`;
+  return `has ended by itself: ${exit === null ? 'nobody has seen how' : (exit.signal ?? `exit code ${exit.code ?? 'unknown'}`)}`;
 }
 
 /** Times are compared as the sums that `dueMs` tells: a difference of fractions can come out below the same span. */

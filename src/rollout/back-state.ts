@@ -4,7 +4,7 @@ import { isLive } from '../engine/engine-state.ts';
 import { closedBreaker } from '../policy/breaker.ts';
 import { engineReopened } from '../pool/closings-state.ts';
 import { stopTold } from '../pool/endings-state.ts';
-import { stepped } from '../pool/operation-state.ts';
+import { operationStepped } from '../pool/operation-state.ts';
 import type { PoolState } from '../pool/pool-state.ts';
 import { startBegun } from '../pool/starts-state.ts';
 import type { Turn } from '../pool/turn.ts';
@@ -18,9 +18,7 @@ import { stranded, unitDone, unitDropped, unitPut } from './units-state.ts';
 export function turnedBack(turn: Turn, rollout: Rollout): void {
   const { failure } = rollout;
   emit(turn, 'reload.rolled_back', { operation: rollout.operationId, reason: failure?.code ?? null, message: failure?.message ?? null });
-  for (const replica of [...rollout.units.map((unit) => unit.replica), ...rollout.done]) {
-    stepped(turn, replica, `going back: ${failure?.message ?? 'called off'}`);
-  }
+  operationStepped(turn, rollout.operationId, `going back: ${failure?.message ?? 'called off'}`);
   turn.state = { ...turn.state, rollout: { ...rollout, step: 'back', todo: [] } };
   const units = rollout.units.map((unit) => unitTurnedBack(turn, unit));
   turn.state = { ...turn.state, rollout: { ...rollout, step: 'back', todo: [], units } };
