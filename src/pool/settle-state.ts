@@ -63,8 +63,8 @@ function settledOnce(turn: Turn): void {
 }
 
 function startsSettled(turn: Turn): void {
-  breakersAdvanced(turn);
   rolloutAdvanced(turn);
+  breakersAdvanced(turn);
   waitingReloadActed(turn);
   rolloutAdvanced(turn);
   waitingScaleActed(turn);
