@@ -135,6 +135,7 @@ Feature: Starts that fail say why and leave nothing behind
       replicas: 3
       readyAfter: 50ms
       backoff: { delay: 50ms }
+      reload: { soak: 0s }
       """
     When the daemon is started
     Then the engines of "chat" become:

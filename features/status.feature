@@ -303,6 +303,7 @@ Feature: Status, health, history, operations, events and metrics
       engine: { command: [sleep, "1000"] }
       replicas: 2
       readyAfter: 50ms
+      reload: { strategy: rolling, maxSurge: 0, maxUnavailable: 1, soak: 0s }
       """
     When the daemon is started
     Then the pool "chat" becomes running
@@ -325,14 +326,20 @@ Feature: Status, health, history, operations, events and metrics
       | progress.deadlineAt | null          |
     And the steps of the newest operation of "chat" are like:
       | /^restart chat asked by .*: new driver$/ |
+      | chat/0 takes no new leases               |
       | stopping chat/0                          |
       | /^chat\/0 has ended: stopped as asked/   |
       | starting chat/0                          |
       | chat/0 is ready                          |
+      | the new chat/0 has proved itself         |
+      | chat/0 is served by generation 2         |
+      | chat/1 takes no new leases               |
       | stopping chat/1                          |
       | /^chat\/1 has ended: stopped as asked/   |
       | starting chat/1                          |
       | chat/1 is ready                          |
+      | the new chat/1 has proved itself         |
+      | chat/1 is served by generation 2         |
     And the engines of "chat" become:
       | generation | state |
       | 2          | ready |
@@ -358,6 +365,7 @@ Feature: Status, health, history, operations, events and metrics
       engine: { command: [sleep, "1000"] }
       replicas: 2
       probes: { startup: { exec: { command: [test, -e, DIR/model] }, period: 30ms } }
+      reload: { strategy: rolling, maxSurge: 0, maxUnavailable: 1, soak: 0s }
       """
     When the daemon is started
     Then the pool "chat" becomes running
@@ -366,7 +374,7 @@ Feature: Status, health, history, operations, events and metrics
     And I run poolctl "restart chat --no-wait"
     Then it succeeds
     And it prints "restart chat: begun; poolctl operations op-"
-    And the engine "chat/0" reaches generation 2
+    And the candidate of "chat/0" becomes starting
     When I cancel the running operation of "chat"
     Then it succeeds
     And the newest operation of "chat" comes to be:
@@ -379,7 +387,7 @@ Feature: Status, health, history, operations, events and metrics
       | retriable | false |
     When the file "model" is made
     Then the pool "chat" becomes running
-    And the engine "chat/0" has generation 2
+    And the engine "chat/0" has generation 3
     And the engine "chat/1" has generation 1
     And the pid of "chat/1" is still the same
 
@@ -390,6 +398,7 @@ Feature: Status, health, history, operations, events and metrics
       engine: { command: [sleep, "1000"] }
       startTimeout: 1s
       probes: { startup: { exec: { command: [test, -e, DIR/model] }, period: 30ms } }
+      reload: { soak: 0s }
       """
     When the daemon is started
     Then the pool "chat" becomes running
@@ -401,7 +410,7 @@ Feature: Status, health, history, operations, events and metrics
       | state      | failed        |
       | outcome    | failed        |
       | error.code | start_timeout |
-    When I run poolctl "wait chat --for ready --timeout 100ms"
+    When I run poolctl "wait chat --for stopped --timeout 100ms"
     Then it exits with 5
     When I send POST "/v1/pools/chat/scale?wait=10s":
       """
@@ -555,17 +564,35 @@ Feature: Status, health, history, operations, events and metrics
       | GET    | /v1/pools/{pool}/explain                   |
       | GET    | /v1/pools/{pool}/history                   |
       | GET    | /v1/pools/{pool}/logs                      |
+      | GET    | /v1/pools/{pool}/queue                     |
       | POST   | /v1/pools/{pool}/start                     |
       | POST   | /v1/pools/{pool}/stop                      |
       | POST   | /v1/pools/{pool}/restart                   |
+      | POST   | /v1/pools/{pool}/drain                     |
+      | POST   | /v1/pools/{pool}/pause                     |
+      | POST   | /v1/pools/{pool}/resume                    |
+      | POST   | /v1/pools/{pool}/reload                    |
       | POST   | /v1/pools/{pool}/retry                     |
       | POST   | /v1/pools/{pool}/reset                     |
       | POST   | /v1/pools/{pool}/scale                     |
+      | POST   | /v1/pools/{pool}/leases                    |
       | POST   | /v1/pools/{pool}/engines/{replica}/start   |
       | POST   | /v1/pools/{pool}/engines/{replica}/stop    |
       | POST   | /v1/pools/{pool}/engines/{replica}/restart |
+      | POST   | /v1/pools/{pool}/engines/{replica}/drain   |
+      | POST   | /v1/pools/{pool}/engines/{replica}/pause   |
+      | POST   | /v1/pools/{pool}/engines/{replica}/resume  |
       | POST   | /v1/pools/{pool}/engines/{replica}/retry   |
       | POST   | /v1/pools/{pool}/engines/{replica}/signal  |
+      | GET    | /v1/leases                                 |
+      | GET    | /v1/leases/{id}                            |
+      | DELETE | /v1/leases/{id}                            |
+      | POST   | /v1/leases/{id}/renew                      |
+      | POST   | /v1/leases/{id}/attach                     |
+      | POST   | /v1/leases/{id}/verify                     |
+      | POST   | /v1/leases/{id}/revoke                     |
+      | GET    | /v1/tickets/{id}                           |
+      | DELETE | /v1/tickets/{id}                           |
       | GET    | /v1/operations                             |
       | GET    | /v1/operations/{id}                        |
       | DELETE | /v1/operations/{id}                        |

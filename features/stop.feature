@@ -268,6 +268,7 @@ Feature: Stopping engines, and starting them again by hand
       engine: { command: [sleep, "1000"] }
       replicas: 2
       readyAfter: 50ms
+      reload: { strategy: rolling, maxSurge: 0, maxUnavailable: 1, soak: 0s }
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
@@ -296,6 +297,7 @@ Feature: Stopping engines, and starting them again by hand
       replicas: 2
       readyAfter: 100ms
       backoff: { delay: 5m, limit: 5m }
+      reload: { strategy: rolling, maxSurge: 0, maxUnavailable: 1, soak: 0s }
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
@@ -304,10 +306,10 @@ Feature: Stopping engines, and starting them again by hand
     And the file "broken" is made
     And I run poolctl "restart chat"
     Then it exits with 1
-    And it complains "chat/0: ended with exit code 5 before it was ready: no model"
+    And it complains "cannot restart chat: the new chat/0 failed: ended with exit code 5 before it was ready: no model"
     And the engines of "chat" become:
       | state   | generation |
-      | backoff | 2          |
+      | backoff | 3          |
       | ready   | 1          |
     And the pid of "chat/1" is still the same
 
@@ -317,6 +319,7 @@ Feature: Stopping engines, and starting them again by hand
       engine: { command: [sleep, "1000"] }
       replicas: 2
       readyAfter: 50ms
+      reload: { soak: 0s }
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready

@@ -38,6 +38,16 @@ Then('the engine {string} becomes {word} with reason {word}', async function (th
   });
 });
 
+/** The new one that a reload is trying: beside the one that serves, or in its place. */
+Then('the candidate of {string} becomes {word}', async function (this: PooldWorld, id: string, state: string) {
+  await this.until(`the candidate of ${id} is ${state}`, async () => {
+    const { engines } = await this.status(id.split('/')[0] ?? '');
+    const found = engines.find((engine) => engine.id === id && engine.role === 'candidate');
+    if (found?.state !== state) throw new Error(`it is ${found?.state} (${found?.message})`);
+    return true;
+  });
+});
+
 Then('the pool {string} becomes {word}', async function (this: PooldWorld, pool: string, state: string) {
   await this.until(`${pool} is ${state}`, async () => {
     const status = await this.status(pool);

@@ -8,7 +8,7 @@ import type { DataTable } from '@cucumber/cucumber';
 import { After, Given, Then, When } from '@cucumber/cucumber';
 import type { PooldWorld } from '../support/world.ts';
 import { isLike } from './lifecycle.ts';
-import { at } from './operator.ts';
+import { at, words } from './operator.ts';
 
 const POOLCTL = resolve(import.meta.dirname, '../../bin/poolctl');
 
@@ -103,26 +103,47 @@ Then('the file {string} holds the noted pid of {string}', function (this: PooldW
 });
 
 When('I begin poolctl {string}', function (this: PooldWorld, line: string) {
-  const child = spawn(process.execPath, [POOLCTL, '--socket', this.socket, ...line.split(' ')], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const running: Running = { child, text: '' };
-  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
-    running.text += piece;
+  const child = spawn(process.execPath, [POOLCTL, '--socket', this.socket, ...words(this.filled(line))], {
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const running: Running = { child, text: '' };
+  const heard = (piece: string): void => {
+    running.text += piece;
+  };
+  child.stdout.setEncoding('utf8').on('data', heard);
+  child.stderr.setEncoding('utf8').on('data', heard);
   this.noted.set('running', running);
 });
 
-Then('the running poolctl prints {string}', async function (this: PooldWorld, words: string) {
+Then('the running poolctl prints {string}', async function (this: PooldWorld, text: string) {
   const running = runningOf(this);
-  await this.until(`it prints ${words}`, () => {
-    ok(running.text.includes(words), running.text);
+  await this.until(`it prints ${text}`, () => {
+    ok(running.text.includes(text), running.text);
     return true;
   });
+});
+
+/** Looked at again when it has ended. */
+Then('the running poolctl prints {string} once', async function (this: PooldWorld, text: string) {
+  const running = runningOf(this);
+  await this.until(`it prints ${text}`, () => running.text.includes(text));
+  this.noted.set('once', text);
+});
+
+Then('the running poolctl ends with code {int}', async function (this: PooldWorld, code: number) {
+  const running = runningOf(this);
+  const { child } = running;
+  await this.until('it has ended', () => child.exitCode !== null || child.signalCode !== null);
+  equal(child.exitCode, code, running.text);
+  const once = this.noted.get('once');
+  if (typeof once === 'string') equal(running.text.split(once).length, 2, running.text);
 });
 
 After(function (this: PooldWorld) {
   (this.noted.get('running') as Running | undefined)?.child.kill('SIGKILL');
 });
 
+/** What it prints and what it complains of, as a terminal would show it. */
 interface Running {
   readonly child: ChildProcess;
   text: string;

@@ -76,6 +76,6 @@ export function at(data: unknown, path: string): unknown {
 }
 
 /** Splits at blanks; what stands in single quotes stays together. */
-function words(line: string): string[] {
+export function words(line: string): string[] {
   return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
 }

@@ -35,13 +35,15 @@ export function hopesOf(state: PoolState, nowMs: number): Hopeless | null {
   if (state.wanted.state === 'drained') return forEver(drainingRefusal(state, nowMs));
   const wanted = state.engines.filter((engine) => isWanted(state, engine));
   if (wanted.length === 0) return forEver(noneWanted(state, nowMs));
+  // The engines of a reload come past the breakers.
+  if (state.rollout !== null) return null;
   const { breaker } = state;
   if (breaker.is === 'open') return nobodyComes(state) ? behindBreaker(state, breaker.untilMs, nowMs) : null;
   // The one try of a breaker may be under way, of the pool or of a class: the pool counts as failed until it is ready.
   if (breaker.is === 'half_open' || poolStateName(state) !== 'failed' || !nobodyComes(state)) return null;
   const gates = wanted.flatMap((engine) => (engine.phase.is === 'backoff' ? [breakerGate(state, engine)] : []));
   const untilMs = gates.map((gate) => (gate?.is === 'held' ? gate.untilMs : nowMs));
-  if (gates.length === 0) return state.rollout === null ? forEver(failedRefusal(state)) : null;
+  if (gates.length === 0) return forEver(failedRefusal(state));
   // Half open: one is being tried.
   return untilMs.includes(Number.POSITIVE_INFINITY) ? null : behindBreaker(state, Math.min(...untilMs), nowMs);
 }

@@ -13,7 +13,7 @@ const draining = z.boolean().describe('Its engine is being drained');
 const deadlineAt = stamp.nullable().describe('Of the drain of its engine');
 const expiresAt = stamp
   .nullable()
-  .describe('Never beyond the deadline of a drain; null while it is bound to a connection and nothing drains its engine');
+  .describe('Never beyond the deadline of a drain; null while it is bound to a connection, unless a drain or `leases.maxHold` ends it');
 
 export const lease = z
   .strictObject({

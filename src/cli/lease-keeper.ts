@@ -10,7 +10,7 @@ import type { Timer } from '../clock.ts';
 import type { Event } from '../events/event.ts';
 import type { Granted } from '../lease/lease.ts';
 import type { Session } from './session.ts';
-import { relative, span } from './times.ts';
+import { relative, sameMoment, span } from './times.ts';
 
 const RENEWALS_PER_TTL = 3;
 /** Once a renewal has failed. */
@@ -39,7 +39,7 @@ export class LeaseKeeper {
   #askAgain = false;
   #released = false;
   #failing = false;
-  #deadlineSaid: string | null = null;
+  #drainSaid: { readonly deadlineAt: string | null } | null = null;
 
   constructor(session: Session, lease: Granted, ears: KeeperEars) {
     this.#session = session;
@@ -123,9 +123,10 @@ export class LeaseKeeper {
   /** A drain is said once, and again when its deadline moves. */
   #tell({ draining, deadlineAt }: { readonly draining: boolean; readonly deadlineAt: string | null }): void {
     const { id, engine } = this.#lease;
-    const says = draining ? (deadlineAt ?? 'soon') : null;
-    if (says === this.#deadlineSaid) return;
-    this.#deadlineSaid = says;
+    const says = draining ? { deadlineAt } : null;
+    const before = this.#drainSaid;
+    if (says === before || (says !== null && before !== null && sameMoment(says.deadlineAt, before.deadlineAt))) return;
+    this.#drainSaid = says;
     if (!draining) this.#ears.says(`${engine.id} is no longer draining: lease ${id} stays`);
     else if (deadlineAt === null) this.#ears.says(`${engine.id} is draining: lease ${id} will be taken away`);
     else

@@ -34,3 +34,11 @@ export function durationMs(text: string | undefined, option: string): number | n
     throw new UsageError(`cannot take ${JSON.stringify(text)} as ${option}: a duration is a number and ms, s, m or h, as in 30s`);
   return parsedMs;
 }
+
+/** A stamp is made of the daemon's monotonic time at each look, so the same moment may come out a rounding apart. */
+const ROUNDING_MS = 5;
+
+export function sameMoment(one: string | null, other: string | null): boolean {
+  if (one === null || other === null) return one === other;
+  return Math.abs(Date.parse(one) - Date.parse(other)) <= ROUNDING_MS;
+}

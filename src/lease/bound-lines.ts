@@ -40,7 +40,7 @@ export async function* boundLines(
     if (past?.lease != null) yield* heldLines(parts, past.lease);
   } finally {
     const waits = desk.ticketPool(ticketId);
-    if (waits !== null) await desk.ask(waits, { type: 'leave', ticketId });
+    if (waits !== null) await desk.ask(waits, { type: 'hungUp', ticketId });
     // Promoted, and whoever was to hear of it has stopped reading.
     const lease = desk.pastTicket(ticketId)?.lease ?? null;
     if (lease !== null) await givenBack(parts, lease.lease.id);

@@ -57,9 +57,9 @@ export class Estimator {
     const serving = state.engines.filter((engine) => takesLeases(engine, nowMs, true));
     const held: HeldSlot[] = heldIn({ ...state, engines: serving, others: [] }).map(({ lease }) => ({
       heldMs: nowMs - lease.grantedMs,
-      // Bound to a connection it has no TTL that would end it.
+      // Bound to a connection it has no TTL that would end it, at most the pool's maxHold.
       ttlLeftMs: lease.expiresMs === null ? Number.POSITIVE_INFINITY : Math.max(0, lease.expiresMs - nowMs),
-      ttlMs: lease.expiresMs === null ? Number.POSITIVE_INFINITY : lease.ttlMs,
+      ttlMs: lease.bind === 'ttl' ? lease.ttlMs : (lease.expiresMs ?? Number.POSITIVE_INFINITY) - lease.grantedMs,
     }));
     const freeSlots = serving.reduce((sum, engine) => sum + Math.max(0, slotsOf(state, engine) - takenOf(engine.seats)), 0);
     const measured = this.#ringOf(this.#held, state.name);

@@ -45,6 +45,8 @@ export type LeaseEvent =
   /** One more who waits for the ticket, or one less. */
   | (AboutTicket & { readonly type: 'watch'; readonly watchers: 1 | -1 })
   | (AboutTicket & { readonly type: 'ask' })
+  /** One who waited by his connection is gone; with the last of them goes the ticket. */
+  | (AboutTicket & { readonly type: 'hungUp' })
   | (AboutTicket & { readonly type: 'leave' });
 
 /** A lease as it stands, with where it sits. */

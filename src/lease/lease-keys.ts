@@ -44,7 +44,9 @@ export class LeaseKeys {
 
   /** Nothing came of it: the key may be used anew. */
   forgotten(pool: string, request: AcquireRequest): void {
-    if (request.key !== null) this.#live.delete(idOf(pool, request.key));
+    if (request.key === null) return;
+    this.#live.delete(idOf(pool, request.key));
+    this.#past.drop(idOf(pool, request.key));
   }
 
   /** It has ended: its key is known for a while yet, also where it ended before anybody was served. */

@@ -25,7 +25,7 @@ export interface Lease {
   readonly grantedMs: number;
   /** Wall clock. */
   readonly grantedAtMs: number;
-  /** Monotonic; null: as long as its connection stands, and no `maxHold` ends it. */
+  /** Monotonic; null: as long as its connection stands, which `maxHold` does not bound. */
   readonly expiresMs: number | null;
   readonly renewals: number;
   /** `Idempotency-Key` of its acquire. */
@@ -79,12 +79,13 @@ export function leaseDueMs({ expiresMs, claimByMs }: Lease): number {
   return Math.min(expiresMs ?? Number.POSITIVE_INFINITY, claimByMs ?? Number.POSITIVE_INFINITY);
 }
 
-/** When `maxHoldMs` (0: no such bound) ends a lease that its connection keeps; null: never. */
-export function holdEndMs({ grantedMs }: Pick<Lease, 'grantedMs'>, maxHoldMs: number): number | null {
-  return maxHoldMs === 0 ? null : grantedMs + maxHoldMs;
-}
-
-/** One TTL from now, and not beyond `maxHoldMs` (0: no such bound) after the grant. */
-export function expiryOf(lease: Pick<Lease, 'ttlMs' | 'grantedMs'>, maxHoldMs: number, nowMs: number): number {
-  return Math.min(nowMs + lease.ttlMs, holdEndMs(lease, maxHoldMs) ?? Number.POSITIVE_INFINITY);
+/** One TTL from now, or while its connection stands, and not beyond `maxHoldMs` (0: no such bound) after the grant. Null: no time ends it. */
+export function expiryOf(
+  { bind, ttlMs, grantedMs }: Pick<Lease, 'bind' | 'ttlMs' | 'grantedMs'>,
+  maxHoldMs: number,
+  nowMs: number,
+): number | null {
+  const latestMs = maxHoldMs === 0 ? Number.POSITIVE_INFINITY : grantedMs + maxHoldMs;
+  const endsMs = bind === 'ttl' ? Math.min(nowMs + ttlMs, latestMs) : latestMs;
+  return Number.isFinite(endsMs) ? endsMs : null;
 }

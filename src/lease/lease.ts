@@ -33,7 +33,7 @@ export interface LeaseStatus {
   readonly grantedAt: string;
   readonly heldMs: number;
   readonly renewals: number;
-  /** Never beyond the deadline of a drain; null while it is bound to a connection and nothing drains its engine. */
+  /** Never beyond the deadline of a drain; null while it is bound to a connection, unless a drain or the pool's `leases.maxHold` ends it. */
   readonly expiresAt: string | null;
   readonly draining: boolean;
   /** Of the drain of its engine. */
@@ -153,7 +153,7 @@ export interface Refused {
 
 /** What the API asks of leases and queues. `leases.ts` keeps the promise; whoever is told something was told after it is stored. */
 export interface LeaseHost {
-  /** Throws PooldError: `pool_not_found`, `invalid_request` (TTL out of bounds), `pool_draining`, `pool_paused`, `pool_stopped`, `pool_failed`, `breaker_open`, `no_ready_engine`, `no_free_slot`, `queue_full`, `queue_timeout`, `storage_full`, `shutting_down`, `conflict` (the key was used for another request). A caller that goes away (`signal`) leaves the queue, and what it was granted is released. */
+  /** Throws PooldError: `pool_not_found`, `invalid_request` (TTL out of bounds), `pool_draining`, `pool_paused`, `pool_stopped`, `pool_failed`, `breaker_open`, `no_ready_engine`, `no_free_slot`, `queue_full`, `queue_timeout`, `storage_full`, `shutting_down`, `conflict` (the key was used for another request). A caller that goes away (`signal`) leaves the queue, and what it was granted is released, unless it can ask for it again by its key. */
   acquire(pool: string, request: AcquireRequest, signal: AbortSignal): Promise<Acquired>;
   /** The first line is `queued` or `granted`; refusals before it are thrown as by `acquire`, later ones are a line. Ends when the lease has ended; ending it early releases. */
   acquireBound(pool: string, request: AcquireRequest, signal: AbortSignal): AsyncIterable<BoundLine>;

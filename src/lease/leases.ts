@@ -33,6 +33,12 @@ import type { PastLease, PastTicket } from './past-leases.ts';
 /** How often somebody who waits hears of a new position at most. */
 const POSITION_MS = 250;
 
+interface Asked {
+  readonly request: AcquireRequest;
+  /** Aborted when the caller has gone. */
+  readonly signal: AbortSignal;
+}
+
 export class Leases implements LeaseHost {
   readonly desk: LeaseDesk;
   readonly #clock: Clock;
@@ -67,12 +73,12 @@ export class Leases implements LeaseHost {
   async acquire(name: string, request: AcquireRequest, signal: AbortSignal): Promise<Acquired> {
     const pool = this.#pool(name);
     const { ticketId, answer } = await this.#acquired(pool, request);
-    if (answer.is === 'granted') return this.#handedOver(pool, answer.held, signal);
+    if (answer.is === 'granted') return this.#handedOver(pool, answer.held, { request, signal });
     if (answer.is !== 'queued') throw refusalOf(answer, 'cannot lease an engine');
     if (waits(request)) await this.#ended(ticketId, { untilMs: Number.POSITIVE_INFINITY, signal });
     // It may have been promoted in the very turn that had queued it.
     else if (this.desk.ticketPool(ticketId) !== null) return this.#queued(pool, ticketId);
-    return this.#promoted(pool, ticketId, signal);
+    return this.#promoted(pool, ticketId, { request, signal });
   }
 
   async *acquireBound(name: string, request: AcquireRequest, signal: AbortSignal): AsyncIterable<BoundLine> {
@@ -216,12 +222,15 @@ export class Leases implements LeaseHost {
     if (ended !== null) throw leaseEnded(ended);
     const ticket = pool.state.tickets.find(({ id }) => id === ticketId);
     if (ticket !== undefined) {
-      if (waits(request)) await this.desk.ask(pool, { type: 'watch', ticketId, watchers: 1 });
+      if (waits(request) || request.bind === 'connection') await this.desk.ask(pool, { type: 'watch', ticketId, watchers: 1 });
       return { ticketId, answer: { is: 'queued', ticket } as const };
     }
     const past = this.desk.pastTicket(ticketId);
     if (past === null) throw ticketNotFound(ticketId);
-    throw ticketOver(past);
+    if (past.state !== 'left') throw ticketOver(past);
+    // Nobody was there for it any more, as when a connection broke, and nothing came of it: asked again it is asked anew.
+    if (this.#keys.known(pool.state.name, request)?.ticketId === ticketId) this.#keys.forgotten(pool.state.name, request);
+    return this.#acquired(pool, request);
   }
 
   /** Somebody is told of a promotion: that is stored first, or it would be lost with the daemon. */
@@ -237,27 +246,20 @@ export class Leases implements LeaseHost {
     return queuedOf(pool.state, ticket, { estimates: this.#estimator.of(pool.state), nowMs: this.#clock.nowMs() });
   }
 
-  async #promoted(pool: Pool, ticketId: string, signal: AbortSignal): Promise<Granted> {
+  async #promoted(pool: Pool, ticketId: string, asked: Asked): Promise<Granted> {
+    // Nothing became of it: the caller has gone.
+    if (this.desk.pastTicket(ticketId) === null) await this.desk.ask(pool, { type: 'hungUp', ticketId });
     const past = this.desk.pastTicket(ticketId);
-    if (past === null) {
-      await this.#hungUp(pool, ticketId);
-      throw new PooldError('ticket_not_found', 'cannot go on waiting: the caller has gone');
-    }
+    if (past === null) throw new PooldError('ticket_not_found', 'cannot go on waiting: the caller has gone');
     if (past.lease === null) throw ticketOver(past);
     const there = this.desk.held(past.lease.lease.id)?.held ?? past.lease;
     const { held } = there.lease.claimByMs === null ? { held: there } : await this.#claimed(pool, there);
-    return this.#handedOver(pool, held, signal);
+    return this.#handedOver(pool, held, asked);
   }
 
-  /** Nobody is to be told any more; another may wait for the same, by the same key. */
-  async #hungUp(pool: Pool, ticketId: string): Promise<void> {
-    const answer = await this.desk.ask(pool, { type: 'watch', ticketId, watchers: -1 });
-    if (answer.is !== 'queued' || answer.ticket.watchers === 0) await this.leave(ticketId);
-  }
-
-  /** What is granted to somebody who has hung up is given back at once. */
-  #handedOver(pool: Pool, held: Held, signal: AbortSignal): Granted {
-    if (signal.aborted) void this.#givenBack(held.lease.id);
+  /** What is granted to somebody who has hung up is given back at once, unless he has a key to ask for it again. */
+  #handedOver(pool: Pool, held: Held, { request, signal }: Asked): Granted {
+    if (signal.aborted && request.key === null) void this.#givenBack(held.lease.id);
     return grantedOf(pool.state, held, this.#seen());
   }
 

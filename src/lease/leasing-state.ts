@@ -6,7 +6,7 @@ import { ticketAdded, ticketChanged, ticketEnded } from '../admission/queue-stat
 import type { Turn } from '../pool/turn.ts';
 import { currentSpec, emit, generationIn } from '../pool/turn.ts';
 import type { Acquire, Held, LeaseAnswer, LeaseEvent } from './lease-events.ts';
-import { expiryOf, holdEndMs } from './lease-state.ts';
+import { expiryOf } from './lease-state.ts';
 import { engineReported } from './reports-state.ts';
 import { engineFor, heldAt, leaseEnded, maxHoldOf, seatChanged, seatTaken } from './seats-state.ts';
 
@@ -76,13 +76,13 @@ function ofLease(turn: Turn, event: About, held: Held): LeaseAnswer {
   switch (event.type) {
     case 'renew':
       return { is: 'renewed', held: renewed(turn, held, event.ttlMs) };
-    case 'attach':
-      return {
-        is: 'granted',
-        held: seatChanged(turn, held, { bind: 'connection', expiresMs: holdEndMs(held.lease, maxHoldOf(turn.state)), claimByMs: null }),
-      };
+    case 'attach': {
+      const bound = { ...held.lease, bind: 'connection' } as const;
+      const expiresMs = expiryOf(bound, maxHoldOf(turn.state), turn.env.nowMs);
+      return { is: 'granted', held: seatChanged(turn, held, { bind: 'connection', expiresMs, claimByMs: null }) };
+    }
     case 'claim':
-      return { is: 'claimed', held: held.lease.claimByMs === null ? held : claimed(turn, held) };
+      return { is: 'claimed', held: held.lease.claimByMs === null ? held : seatChanged(turn, held, { claimByMs: null }) };
     case 'release':
       leaseEnded(turn, held, 'released', 'given back');
       if (event.engineFailed) engineReported(turn, held);
@@ -100,15 +100,10 @@ function ofLease(turn: Turn, event: About, held: Held): LeaseAnswer {
 /** A whole TTL from now on; whoever renews has it. */
 function renewed(turn: Turn, held: Held, ttlMs: number | null): Held {
   const lease = { ...held.lease, ttlMs: ttlMs ?? held.lease.ttlMs };
-  const expiresMs = lease.bind === 'connection' ? lease.expiresMs : expiryOf(lease, maxHoldOf(turn.state), turn.env.nowMs);
+  const expiresMs = expiryOf(lease, maxHoldOf(turn.state), turn.env.nowMs);
   const after = seatChanged(turn, held, { ttlMs: lease.ttlMs, expiresMs, renewals: lease.renewals + 1, claimByMs: null });
   emit(turn, 'lease.renewed', { lease: lease.id, holder: lease.holder, slot: lease.slot }, generationIn(turn.state, held.seat));
   return after;
-}
-
-function claimed(turn: Turn, held: Held): Held {
-  const bound = held.lease.bind === 'connection' ? { expiresMs: holdEndMs(held.lease, maxHoldOf(turn.state)) } : {};
-  return seatChanged(turn, held, { claimByMs: null, ...bound });
 }
 
 function ofTicket(turn: Turn, event: AboutTicket): LeaseAnswer {
@@ -124,6 +119,10 @@ function ofTicket(turn: Turn, event: AboutTicket): LeaseAnswer {
     case 'ask':
       ticketChanged(turn, { ...ticket, seenMs: nowMs });
       return { is: 'queued', ticket };
+    case 'hungUp':
+      if (ticket.watchers > 1) ticketChanged(turn, { ...ticket, watchers: ticket.watchers - 1, seenMs: nowMs });
+      else ticketEnded(turn, ticket, { state: 'left', lease: null, refused: null });
+      return { is: 'done' };
     case 'leave':
       ticketEnded(turn, ticket, { state: 'left', lease: null, refused: null });
       return { is: 'done' };

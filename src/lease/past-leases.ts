@@ -36,6 +36,10 @@ export class Remembered<Value> {
     }
   }
 
+  drop(key: string): void {
+    this.#entries.delete(key);
+  }
+
   get(key: string): Value | null {
     const entry = this.#entries.get(key);
     return entry === undefined || entry.atMs <= this.#clock.nowMs() - REMEMBERED_MS ? null : entry.value;

@@ -8,7 +8,7 @@ import { allEngines, currentSpec, emit, generationIn, put, specOf, stampOf } fro
 import type { LeaseEnd } from './lease.ts';
 import type { Held } from './lease-events.ts';
 import type { Lease, Seat } from './lease-state.ts';
-import { expiryOf, freeSlot, holdEndMs, leaseDueMs, leasesIn, seated, takenOf, tokenOf } from './lease-state.ts';
+import { expiryOf, freeSlot, leaseDueMs, leasesIn, seated, takenOf, tokenOf } from './lease-state.ts';
 
 /** What a lease is asked for with; a ticket is one of these. */
 export type Asked = Pick<Ticket, 'leaseId' | 'holder' | 'client' | 'ttlMs' | 'bind' | 'key'>;
@@ -65,21 +65,16 @@ export function seatTaken(turn: Turn, engine: EngineState, asked: Asked, claimBy
   if (slot === null) throw new Error(`cannot seat a lease on ${turn.state.name}/${engine.replica}: it has no free slot`);
   const { tokens } = turn.state;
   const issued = tokens.issued + 1;
-  const base = { ttlMs: asked.ttlMs, grantedMs: nowMs };
+  const base = { bind: asked.bind, ttlMs: asked.ttlMs, grantedMs: nowMs };
   const lease: Lease = {
     id: asked.leaseId,
     token: tokenOf(tokens.epoch, issued),
     holder: asked.holder,
     client: asked.client,
     slot,
-    bind: asked.bind,
     ...base,
     grantedAtMs: wallMs,
-    // Bound to a connection it lives by that, once somebody has it.
-    expiresMs:
-      asked.bind === 'connection' && claimByMs === null
-        ? holdEndMs(base, maxHoldOf(turn.state))
-        : expiryOf(base, maxHoldOf(turn.state), nowMs),
+    expiresMs: expiryOf(base, maxHoldOf(turn.state), nowMs),
     renewals: 0,
     key: asked.key,
     claimByMs,
@@ -154,7 +149,7 @@ export function leasesExpired(turn: Turn): void {
         );
       } else {
         const { maxHoldMs } = currentSpec(turn.state).leases;
-        const over = maxHoldMs > 0 && nowMs >= lease.grantedMs + maxHoldMs;
+        const over = lease.bind === 'connection' || (maxHoldMs > 0 && nowMs >= lease.grantedMs + maxHoldMs);
         leaseEnded(
           turn,
           held,

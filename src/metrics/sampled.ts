@@ -12,7 +12,7 @@ const POOL_GAUGES = {
   pool_ready: { help: '1 while at least one engine is ready and new leases are taken', more: [] },
   pool_wanted_engines: { help: 'Engines that should be up', more: [] },
   pool_engines: { help: 'Engines by state', more: ['state'] },
-  pool_slots: { help: 'Lease slots of ready engines', more: ['state'] },
+  pool_slots: { help: 'Lease slots: all that the pool has by its spec, and those free on engines that take leases', more: ['state'] },
   pool_active_leases: { help: 'Leases held', more: [] },
   pool_queue_depth: { help: 'Tickets waiting', more: [] },
   lease_oldest_seconds: { help: 'How long the lease that is held longest has been; 0 when none is', more: [] },

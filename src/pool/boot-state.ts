@@ -6,14 +6,14 @@ import type { Identity } from '../engine/identity.ts';
 import { afterAbsence } from '../engine/samples-state.ts';
 import { allLeasesEnded } from '../lease/seats-state.ts';
 import { rebooted } from '../policy/breaker.ts';
-import { rolloutFailed } from '../rollout/failed-state.ts';
+import { candidateUnborn, rolloutFailed } from '../rollout/failed-state.ts';
 import { setsKept, withSets } from '../rollout/plan-state.ts';
 import { rolloutPrepared } from '../rollout/prepare-state.ts';
 import { canaryLeft } from './breakers-state.ts';
 import { engineDrainEnded, poolDrainEnded } from './drain-state.ts';
 import { exited, STUCK_AFTER_MS, stopTold } from './endings-state.ts';
 import { backoffAnnounced, causeAgain, rebootEnded } from './failures-state.ts';
-import { parted } from './others-state.ts';
+import { leftBeside } from './others-state.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
 import type { About } from './starts-state.ts';
 import { newRun } from './starts-state.ts';
@@ -206,13 +206,8 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
   const ref = refOf(turn, engine);
   turn.effects.push({ do: 'release', ref }, { do: 'releaseDevice', ref });
   if (engine.role !== 'serving') {
-    parted(turn, engine);
-    emit(turn, 'engine.stopped', { reason: 'never_started' }, engine);
-    rolloutFailed(turn, {
-      code: 'reload_failed',
-      message: `the daemon died before it could start ${turn.state.name}/${engine.replica}`,
-      cancelled: false,
-    });
+    leftBeside(turn, engine);
+    if (engine.role === 'candidate') candidateUnborn(turn, engine);
     return;
   }
   const failedBefore = isAutomaticRestart(live.run.cause) || live.run.cause === 'canary' || live.run.cause === 'trial';

@@ -5,7 +5,7 @@
 import type { EngineState, StartCause } from '../engine/engine-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { closed, closedBreaker, opened, trialFailed } from '../policy/breaker.ts';
-import { isBeingReplaced } from './others-state.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import type { ClassState, PoolState } from './pool-state.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, emit, put, stampOf } from './turn.ts';
@@ -100,11 +100,12 @@ export function triableAtMs({ phase }: EngineState): number {
   return phase.is === 'backoff' && phase.why !== 'failure' ? phase.dueMs : Number.NEGATIVE_INFINITY;
 }
 
-/** Wanted, and waiting for a start: `idle` only until this turn has decided on it. */
+/** Wanted, and waiting for a start: `idle` only until this turn has decided on it. What a reload tries in its place is its business. */
 export function missing(state: PoolState, name: string): EngineState[] {
   return state.engines.filter(
     (engine) =>
       isWanted(state, engine) &&
+      !isBeingReplaced(state, engine.replica) &&
       (engine.phase.is === 'backoff' || engine.phase.is === 'idle') &&
       (name === ANY || engine.lastFailureClass === name),
   );

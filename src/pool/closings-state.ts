@@ -7,7 +7,7 @@ import { livePhase } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import { leasesIn, takenOf } from '../lease/lease-state.ts';
 import { allLeasesEnded, holdersTold, inUseOf, leaseDueBy } from '../lease/seats-state.ts';
-import { rolloutFailed } from '../rollout/failed-state.ts';
+import { canGoBack, rolloutFailed } from '../rollout/failed-state.ts';
 import { drainForced, engineDrainBegun, engineDrainEnded } from './drain-state.ts';
 import { stopTold } from './endings-state.ts';
 import { operationForced, stepped } from './operation-state.ts';
@@ -99,7 +99,7 @@ export function isInUse(turn: Turn, engine: EngineState): boolean {
 
 /** ORDER: the leases end with this turn's commit, and TERM goes out behind it. */
 function deadlinePassed(turn: Turn, engine: EngineState, closing: Closing): void {
-  if (closing.atDeadline === 'abort') {
+  if (closing.atDeadline === 'abort' && canGoBack(turn.state)) {
     const users = leasesIn(engine.seats).map(({ holder }) => holder);
     const who = users.length === 0 ? 'its busy gauge says that it is in use' : `leases are held by ${users.slice(0, 5).join(', ')}`;
     rolloutFailed(turn, {
@@ -110,11 +110,10 @@ function deadlinePassed(turn: Turn, engine: EngineState, closing: Closing): void
     return;
   }
   const leases = leasesIn(engine.seats);
+  const how = closing.atDeadline === 'revoked' ? 'revoked' : 'forced';
   const message =
-    closing.atDeadline === 'forced'
-      ? `${idOf(turn, engine)} was drained, and its deadline has come`
-      : `${idOf(turn, engine)} was stopped at once`;
-  allLeasesEnded(turn, engine, closing.atDeadline, message);
+    how === 'forced' ? `${idOf(turn, engine)} was drained, and its deadline has come` : `${idOf(turn, engine)} was stopped at once`;
+  allLeasesEnded(turn, engine, how, message);
   for (const { holder, grantedMs } of leases) {
     stepped(
       turn,
@@ -123,7 +122,7 @@ function deadlinePassed(turn: Turn, engine: EngineState, closing: Closing): void
     );
   }
   operationForced(turn, engine.replica);
-  if (closing.atDeadline === 'forced') drainForced(turn, engine, leases.length);
+  if (how === 'forced') drainForced(turn, engine, leases.length);
   const after = generationIn(turn.state, engine);
   if (after !== undefined) stopTold(turn, putRun(turn, after, { cut: true }), 'requested');
 }

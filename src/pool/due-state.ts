@@ -3,12 +3,12 @@ import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import { rolloutDueMs } from '../rollout/rollout-due-state.ts';
 import { ANY, triable, triableAtMs } from './breakers-state.ts';
 import type { Gates } from './gates-state.ts';
 import { gatesAt } from './gates-state.ts';
 import { leasesDueMs } from './lease-due-state.ts';
-import { isBeingReplaced } from './others-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { stableAtMs } from './settle-state.ts';
 import { allEngines, currentSpec, specOf } from './turn.ts';
@@ -22,7 +22,7 @@ export function dueMs(state: PoolState, nowMs: number): number {
   const gates = gatesAt(state, nowMs);
   const engines = allEngines(state).map((engine) => engineDueMs(state, engine, gates));
   const shown = state.restartCount > 0 ? stableAtMs(state) : NEVER;
-  return Math.min(shown, breakersDueMs(state), rolloutDueMs(state), leasesDueMs(state), ...engines);
+  return Math.min(shown, breakersDueMs(state), rolloutDueMs(state, nowMs), leasesDueMs(state), ...engines);
 }
 
 function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): number {

@@ -5,10 +5,10 @@ import { engineId } from '../engine/identity.ts';
 import { stoodForMs } from '../engine/samples-state.ts';
 import { takenOf } from '../lease/lease-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import { isCanary } from './breakers-state.ts';
 import { span } from './end-message.ts';
 import type { Gate, Gates } from './gates-state.ts';
-import { isBeingReplaced } from './others-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { limitOf } from './restarts-state.ts';
 import { devicesOf } from './start-gate-state.ts';
@@ -89,7 +89,7 @@ function idleReason(state: PoolState, engine: EngineState): Omit<Reason, 'nextSt
       reason: engine.held.as === 'drained' ? 'drained' : 'stopped_by_hand',
       message: `${engine.held.as} by ${engine.held.by} at ${stamp(engine.held.atMs)}${because(engine.held.reason)}`,
     };
-  if (isWanted(state, engine)) return { reason: 'replaced', message: 'it has made room for the new one, which is started in its place' };
+  if (isWanted(state, engine)) return { reason: null, message: null };
   if (!isMember(state, engine.replica)) return { reason: 'scaled_down', message: `the pool has ${state.replicas.count} replicas now` };
   if (state.wanted.state === 'drained')
     return { reason: 'drained', message: `${state.name} is drained; poolctl resume ${state.name} starts it` };

@@ -22,7 +22,7 @@ import { engineDrainEnded } from './drain-state.ts';
 import { describeEnd } from './end-message.ts';
 import type { HistoryEntry } from './host.ts';
 import { stepped } from './operation-state.ts';
-import { parted } from './others-state.ts';
+import { leftBeside } from './others-state.ts';
 import type { Evidence } from './pool-events.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
 import type { Turn } from './turn.ts';
@@ -88,7 +88,6 @@ interface Conclusion {
 function concluded(turn: Turn, engine: EngineState, end: Conclusion): void {
   const spec = currentSpec(turn.state);
   const decided = verdict(end.klass, spec.restart);
-  // Neither the end of a candidate nor that of a retiring engine counts for anything.
   const failure = engine.role === 'serving' && isFailure(end.klass, spec.restart);
   const entry = entryOf(turn, engine, { ...end, failure });
   const { class: _class, ...rest } = entry;
@@ -145,9 +144,8 @@ function otherConcluded(
     engine.replica,
     `the ${engine.role} generation ${engine.generation} of ${told.entry.engine} has ended: ${told.entry.message}`,
   );
-  parted(turn, engine);
-  turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
-  if (engine.role === 'candidate') candidateEnded(turn, told.entry);
+  leftBeside(turn, engine);
+  if (engine.role === 'candidate') candidateEnded(turn, engine, told.entry);
 }
 
 function failed(turn: Turn, engine: EngineState, end: Conclusion): void {

@@ -6,6 +6,7 @@ import type { ProbeResult } from '../engine/samples-state.ts';
 import { healthOf, sampled } from '../engine/samples-state.ts';
 import type { LeaseEvent } from '../lease/lease-events.ts';
 import { opened } from '../lease/opened-state.ts';
+import { rolloutFailed } from '../rollout/failed-state.ts';
 import { candidatePrepared } from '../rollout/prepare-state.ts';
 import { adopted, configured, counted, endedMeanwhile, machineRebooted, neverStarted, recovered, unproven } from './boot-state.ts';
 import { inUseHeard } from './closings-state.ts';
@@ -33,7 +34,7 @@ export function handled(turn: Turn, event: Exclude<PoolEvent, LeaseEvent>): void
       return machineRebooted(turn);
     case 'shutdown':
       turn.state = { ...turn.state, shuttingDown: true };
-      return;
+      return rolloutFailed(turn, { code: 'shutting_down', message: 'the daemon was shut down in the middle of it', cancelled: false });
     case 'prepared':
       prepared(turn, event.specId, event.failure);
       return candidatePrepared(turn, event.specId, event.failure);

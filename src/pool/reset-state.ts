@@ -7,7 +7,7 @@ import { begun } from './begun-state.ts';
 import { ANY, breakerClosed, canaryLeft, causeLetGo, classState, putClass } from './breakers-state.ts';
 import { engineDrainEnded } from './drain-state.ts';
 import { backoffAnnounced } from './failures-state.ts';
-import { parted } from './others-state.ts';
+import { leftBeside } from './others-state.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, emit, put, refOf } from './turn.ts';
 
@@ -49,13 +49,11 @@ function forgotten(turn: Turn, engine: EngineState): void {
   const ref = refOf(turn, engine);
   canaryLeft(turn, engine);
   engineDrainEnded(turn, engine, 'forced');
-  if (engine.role === 'serving') put(turn, { ...engine, closing: null, phase: { is: 'idle' }, port: null });
-  else parted(turn, engine);
-  turn.effects.push(
-    { do: 'releasePort', replica: engine.replica, side: engine.side },
-    { do: 'releaseDevice', ref },
-    { do: 'abandon', ref },
-  );
+  if (engine.role === 'serving') {
+    put(turn, { ...engine, closing: null, phase: { is: 'idle' }, port: null });
+    turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
+  } else leftBeside(turn, engine);
+  turn.effects.push({ do: 'releaseDevice', ref }, { do: 'abandon', ref });
   emit(turn, 'engine.stopped', { reason: 'forgotten' }, engine);
 }
 

@@ -1,4 +1,4 @@
-/** `restart`: one engine after the other is stopped and started; the next one's turn comes when the new generation is ready. */
+/** `restart --now`: one engine after the other is stopped and started; the next one's turn comes when the new generation is ready. */
 import type { EngineState } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
 import { allLeasesEnded } from '../lease/seats-state.ts';
@@ -8,6 +8,20 @@ import { startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
 import { engineAt, generationIn } from './turn.ts';
 import { isWanted } from './wanted-state.ts';
+
+/** Those of the replicas that are wanted, and that no breaker holds back when they are ended. */
+export function cuttable(turn: Turn, replicas: readonly number[]): number[] {
+  return replicas.filter((replica) => {
+    const engine = engineAt(turn, replica);
+    return isWanted(turn.state, engine) && (isLive(engine) || engine.breaker.is === 'closed');
+  });
+}
+
+export function rollingBegun(turn: Turn, operationId: string, replicas: readonly number[]): void {
+  const starts = replicas.map((replica) => ({ replica, after: engineAt(turn, replica).generation }));
+  const operations = turn.state.operations.map((operation) => (operation.id === operationId ? { ...operation, starts } : operation));
+  turn.state = { ...turn.state, operations, rolling: { operationId, replicas, current: null } };
+}
 
 export function rollingAdvanced(turn: Turn): void {
   for (;;) {

@@ -42,18 +42,17 @@ function scaled(turn: Turn, { replicas: count, operationId, stamp }: NonNullable
   const surplus = turn.state.engines
     .filter((engine) => !isMember(turn.state, engine.replica) && isLive(engine))
     .map((engine) => engine.replica);
-  for (const replica of surplus) {
-    holdPut(turn, replica, null);
-    const order = { for: 'unwanted', deadlineMs: drainDeadlineMs(turn), takesQueue: false, atDeadline: 'forced' } as const;
-    engineClosed(turn, engineAt(turn, replica), order);
-  }
+  for (const replica of surplus) holdPut(turn, replica, null);
   const free = added.filter((replica) => engineAt(turn, replica).held === null);
   // One that was on its way out and is taken back serves already.
   const starts = startsOf(turn, free);
   const operations = turn.state.operations.map((operation) =>
     operation.id === operationId ? { ...operation, starts, stops: surplus } : operation,
   );
+  // ORDER: the operation knows whom it is about before anything happens to them, or it would lack the step.
   turn.state = { ...turn.state, operations };
+  const order = { for: 'unwanted', deadlineMs: drainDeadlineMs(turn), takesQueue: false, atDeadline: 'forced' } as const;
+  for (const replica of surplus) engineClosed(turn, engineAt(turn, replica), order);
 }
 
 /** Null where they are the first ones. */

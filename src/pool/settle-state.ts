@@ -11,6 +11,7 @@ import { healthOf } from '../engine/samples-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
 import { allLeasesEnded, leasesExpired } from '../lease/seats-state.ts';
 import { waitingReloadActed } from '../rollout/reload-commands-state.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import { rolloutAdvanced } from '../rollout/rollout-state.ts';
 import { breakersAdvanced } from './canary-state.ts';
 import type { ClosingOrder } from './closings-state.ts';
@@ -20,7 +21,6 @@ import { killTimeElapsed, stopTold } from './endings-state.ts';
 import { backoffAnnounced, succeeded } from './failures-state.ts';
 import { dueAtMs, gatesAt } from './gates-state.ts';
 import { nextLeaseDueMs } from './lease-due-state.ts';
-import { isBeingReplaced } from './others-state.ts';
 import { levelAnnounced } from './restarts-state.ts';
 import { rollingAdvanced } from './rolling-state.ts';
 import { waitingScaleActed } from './scale-state.ts';
@@ -58,13 +58,15 @@ function settledOnce(turn: Turn): void {
   poolDrainSettled(turn);
   levelAnnounced(turn);
   shownCountReset(turn);
-  if (!turn.state.shuttingDown) startsSettled(turn);
+  if (turn.state.shuttingDown) rolloutAdvanced(turn);
+  else startsSettled(turn);
   leasesSettled(turn);
 }
 
 function startsSettled(turn: Turn): void {
-  rolloutAdvanced(turn);
   breakersAdvanced(turn);
+  rolloutAdvanced(turn);
+  rollingAdvanced(turn);
   waitingReloadActed(turn);
   rolloutAdvanced(turn);
   waitingScaleActed(turn);
@@ -85,12 +87,21 @@ function leasesSettled(turn: Turn): void {
   for (const engine of allEngines(turn.state)) {
     const { phase } = engine;
     if (phase.is === 'ready' || phase.is === 'unready' || !engine.seats.some((lease) => lease !== null)) continue;
-    allLeasesEnded(turn, engine, 'engine_lost', `${turn.state.name}/${engine.replica} has ended or is about to: it is ${phase.is}`);
+    allLeasesEnded(turn, engine, 'engine_lost', `${turn.state.name}/${engine.replica} ${lossText(phase)}`);
   }
   promoted(turn);
   hopelessRefused(turn);
   // Whoever was waited for is gone from the queue by now.
   closingsSettled(turn);
+}
+
+/** What a holder is told of the engine that it has no more: why that was ended, or what was seen of its end. */
+function lossText(phase: EngineState['phase']): string {
+  if (!('run' in phase)) return 'has ended';
+  const { endReason, exit } = phase.run;
+  if (endReason !== null) return `was ended by poold: ${endReason}`;
+  if (phase.is === 'stuck') return `cannot be used: ${phase.why}`;
+  return `has ended by itself: ${exit === null ? 'nobody has seen how' : (exit.signal ?? `exit code ${exit.code ?? 'unknown'}`)}`;
 }
 
 /** Times are compared as the sums that `dueMs` tells: a difference of fractions can come out below the same span. */
@@ -143,7 +154,7 @@ function wayOut(turn: Turn, engine: EngineState): void {
   const order = unwantedOrder(turn);
   const { closing } = engine;
   const later = closing !== null && turn.state.shuttingDown && closing.deadlineMs > order.deadlineMs;
-  if (closing === null || closing.atDeadline === 'abort' || later) engineClosed(turn, engine, order);
+  if (closing === null || closing.for === 'rollout' || later) engineClosed(turn, engine, order);
 }
 
 function unwantedOrder(turn: Turn): ClosingOrder {
@@ -232,7 +243,8 @@ function specsForgotten(turn: Turn): void {
   const { specs, specId, rollout, waitingReload } = turn.state;
   if (Object.keys(specs).length === 1) return;
   const run = allEngines(turn.state).flatMap((engine) => [livePhase(engine)?.run.specId ?? [], engine.specId ?? []].flat());
-  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, waitingReload?.to?.specId, ...run]);
+  const ways = waitingReload?.to.map((way) => way.specId) ?? [];
+  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, ...ways, ...run]);
   const kept = Object.entries(specs).filter(([id]) => used.has(id));
   if (kept.length < Object.keys(specs).length) turn.state = { ...turn.state, specs: Object.fromEntries(kept) };
 }

@@ -74,3 +74,12 @@ test('a release whose answer was lost was ours all the same', async () => {
   expect(await leaseExec(at, { name: 'chat', command: ['true'] }, {})).toBe(0);
   expect([asked, notes]).toEqual([2, []]);
 });
+
+test('a release whose answer was lost with a daemon that no longer knows the lease is no loss', async () => {
+  const release = async (): Promise<never> => {
+    throw new ClientError('lease_not_found', 'cannot find the lease ls-1', { status: 404 });
+  };
+  const { session: at, notes } = session({ release });
+  expect(await leaseExec(at, { name: 'chat', command: ['sh', '-c', 'exit 3'] }, {})).toBe(3);
+  expect(notes).toEqual([]);
+});

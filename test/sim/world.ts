@@ -5,7 +5,7 @@ import type { Held } from '../../src/lease/lease-events.ts';
 import type { PoolCommand, ReloadCommand } from '../../src/pool/host.ts';
 import type { PoolEvent, ReloadTarget } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
-import { reloadedSpec } from '../../src/rollout/plan-state.ts';
+import { basesOf, reloadedSpec } from '../../src/rollout/plan-state.ts';
 import { booted } from './boot.ts';
 import type { Clients } from './clients.ts';
 import { Daemon } from './daemon.ts';
@@ -80,14 +80,16 @@ export class World {
     this.#operations += 1;
     const stamp = { by: 'ops@tty1', atMs: ground.wallMs, reason: null };
     const event = { type: 'command', command, operationId: `op-${this.#operations}`, stamp } as const;
-    daemon.handle(pool, command.do === 'reload' ? { ...event, target: this.#target(pool, command, stamp) } : event);
+    daemon.handle(pool, command.do === 'reload' ? { ...event, targets: this.#targets(pool, command, stamp) } : event);
     return null;
   }
 
   /** Where a reload goes: as `src/pool/pools.ts` puts it together. */
-  #target(pool: string, command: ReloadCommand, stamp: Stamp): ReloadTarget {
-    const { spec, sets } = reloadedSpec(this.state(pool), command, stamp);
-    return { spec, sets, specId: this.ground.specId(spec), executable: null };
+  #targets(pool: string, command: ReloadCommand, stamp: Stamp): readonly ReloadTarget[] {
+    return basesOf(this.state(pool)).map((base) => {
+      const { spec, sets } = reloadedSpec(base, command, stamp);
+      return { fromSpecId: base.specId, spec, sets, specId: this.ground.specId(spec), executable: null };
+    });
   }
 
   send(pool: string, event: PoolEvent): void {

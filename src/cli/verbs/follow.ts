@@ -3,6 +3,7 @@ import type { Operation } from '../../pool/status.ts';
 import { harmless } from '../harmless.ts';
 import { liveLine } from '../live-line.ts';
 import type { Session } from '../session.ts';
+import { sameMoment } from '../times.ts';
 
 /** How long one look lasts: a step is shown at most this late, the end at once. */
 const LOOK_MS = 1_000;
@@ -21,7 +22,7 @@ export async function followed(session: Session, begun: Operation, endMs: number
       const leftMs = endMs - clock.nowMs();
       if (operation.endedAt !== null || leftMs <= 0 || out.closed.aborted) return operation;
       const { deadlineAt, candidate } = operation.progress;
-      if (deadlineAt !== deadline.at) deadline = { at: deadlineAt, sinceMs: clock.wallMs() };
+      if (!sameMoment(deadlineAt, deadline.at)) deadline = { at: deadlineAt, sinceMs: clock.wallMs() };
       if (out.liveColumns !== null) {
         const seen = { passedMs: clock.nowMs() - startMs, wallMs: clock.wallMs(), deadlineSinceMs: deadline.sinceMs };
         out.live(liveLine(operation, { ...seen, logLine: log.lastOf(candidate), columns: out.liveColumns }));

@@ -1,0 +1,224 @@
+/** Those who take leases, keep them and give them back, over HTTP; and what an operator sees of it. */
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { join } from 'node:path';
+import type { DataTable } from '@cucumber/cucumber';
+import { After, Given, Then, When } from '@cucumber/cucumber';
+import type { LeaseStatus } from '../../src/lease/lease.ts';
+import type { Answer } from '../support/asking.ts';
+import { ask } from '../support/asking.ts';
+import type { Holder } from '../support/holder.ts';
+import { acquireOf, holderOf, holdersOf } from '../support/holder.ts';
+import type { PooldWorld } from '../support/world.ts';
+import { isLike } from './lifecycle.ts';
+import { at, words } from './operator.ts';
+
+After(function (this: PooldWorld) {
+  for (const { request } of holdersOf(this).values()) request?.hangUp();
+});
+
+/** From here on. */
+Given('whoever takes leases may use the lease socket only', function (this: PooldWorld) {
+  this.noted.set('socket of holders', join(this.dir, 'run/lease.sock'));
+});
+
+When('{word} takes a lease of {string}', async function (this: PooldWorld, name: string, pool: string) {
+  await takes(this, { name, pool, wish: {} });
+});
+
+When('{word} takes a lease of {string} with:', async function (this: PooldWorld, name: string, pool: string, wish: DataTable) {
+  await takes(this, { name, pool, wish: wish.rowsHash() });
+});
+
+/** Whatever comes of it. */
+When('{word} asks for a lease of {string}', async function (this: PooldWorld, name: string, pool: string) {
+  await asks(this, { name, pool, wish: {} });
+});
+
+When('{word} asks for a lease of {string} with:', async function (this: PooldWorld, name: string, pool: string, wish: DataTable) {
+  await asks(this, { name, pool, wish: wish.rowsHash() });
+});
+
+When('{word} renews the lease', async function (this: PooldWorld, name: string) {
+  await sends(this, holderOf(this, name), { method: 'POST', path: '/v1/leases/LEASE/renew', body: '{"token": "TOKEN"}' });
+});
+
+When('{word} renews the lease until it was held for {int} ms', async function (this: PooldWorld, name: string, heldMs: number) {
+  const holder = holderOf(this, name);
+  await this.until(`${name} has held it for ${heldMs} ms`, async () => {
+    await sends(this, holder, { method: 'POST', path: '/v1/leases/LEASE/renew', body: '{"token": "TOKEN"}' });
+    equal(answerOf(this).status, 200, answerOf(this).text);
+    return ((await leaseOf(this, name))?.heldMs ?? 0) >= heldMs;
+  });
+});
+
+When('{word} has held the lease for {int} ms', async function (this: PooldWorld, name: string, heldMs: number) {
+  await this.until(`${name} has held it for ${heldMs} ms`, async () => ((await leaseOf(this, name))?.heldMs ?? 0) >= heldMs);
+});
+
+When('{word} releases the lease', async function (this: PooldWorld, name: string) {
+  await sends(this, holderOf(this, name), { method: 'DELETE', path: '/v1/leases/LEASE', headers: { 'poold-lease-token': 'TOKEN' } });
+  equal(answerOf(this).status, 200, answerOf(this).text);
+});
+
+When('{word} releases the lease, as the engine has failed', async function (this: PooldWorld, name: string) {
+  const path = '/v1/leases/LEASE?outcome=engine_failed';
+  await sends(this, holderOf(this, name), { method: 'DELETE', path, headers: { 'poold-lease-token': 'TOKEN' } });
+  equal(answerOf(this).status, 200, answerOf(this).text);
+});
+
+/** LEASE, TOKEN and TICKET stand for its own. */
+When('{word} sends {word} {string}', async function (this: PooldWorld, name: string, method: string, path: string) {
+  await sends(this, holderOf(this, name), { method, path });
+});
+
+// biome-ignore lint/complexity/useMaxParams: the words of the step, and its text
+When('{word} sends {word} {string}:', async function (this: PooldWorld, name: string, method: string, path: string, body: string) {
+  await sends(this, holderOf(this, name), { method, path, body });
+});
+
+When('{word} runs poolctl {string}', async function (this: PooldWorld, name: string, line: string) {
+  const socket = this.noted.get('socket of holders');
+  await this.poolctl(...words(holderOf(this, name).filled(line)), ...(socket === undefined ? [] : ['--socket', String(socket)]));
+});
+
+When('{word} sends DELETE {string} with the token {string}', async function (this: PooldWorld, name: string, path: string, token: string) {
+  await sends(this, holderOf(this, name), { method: 'DELETE', path, headers: { 'poold-lease-token': token } });
+});
+
+When('{word} sends DELETE {string} with the token of {word}', async function (this: PooldWorld, name: string, path: string, other: string) {
+  const { token } = holderOf(this, other).held();
+  await sends(this, holderOf(this, name), { method: 'DELETE', path, headers: { 'poold-lease-token': token } });
+});
+
+When('{word} takes note of the lease in its output', function (this: PooldWorld, name: string) {
+  holderOf(this, name).told({ status: 201, headers: {}, text: this.looked().stdout });
+});
+
+When('the time that {word} was given has passed', async function (this: PooldWorld, name: string) {
+  const atMs = Date.parse(holderOf(this, name).held().expiresAt ?? '');
+  await this.until(`it is ${new Date(atMs).toISOString()}`, () => Date.now() > atMs);
+});
+
+Then('{word} holds the lease', async function (this: PooldWorld, name: string) {
+  const { id } = holderOf(this, name).held();
+  equal((await leaseOf(this, name))?.id, id, `${id} is not held`);
+});
+
+/** Rows of path and value in what `GET /v1/leases/{id}` says; a value between slashes is a pattern. */
+Then('the lease of {word} shows:', async function (this: PooldWorld, name: string, wanted: DataTable) {
+  const lease = await leaseOf(this, name);
+  for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(lease, path), value);
+});
+
+Then('the lease of {word} has ended as {word}', async function (this: PooldWorld, name: string, how: string) {
+  await this.until(`the lease of ${name} has ended as ${how}`, async () => {
+    const { status, text } = await ask(socketOf(this), { method: 'GET', path: `/v1/leases/${holderOf(this, name).held().id}` });
+    equal(status, 410, text);
+    const { code, reason } = JSON.parse(text) as Record<string, unknown>;
+    deepEqual([code, reason], ['lease_ended', how]);
+    return true;
+  });
+});
+
+/** Names, the one that has held longest first, or nothing. */
+Then('the leases of {string} are held by {string}', async function (this: PooldWorld, pool: string, names: string) {
+  const { items } = JSON.parse(await this.get(`/v1/leases?pool=${pool}`)) as { items: LeaseStatus[] };
+  equal(items.map(({ holder }) => holder).join(', '), names);
+});
+
+/** Each as a string behind the one before it. */
+Then('the tokens of {string} rise in this order', function (this: PooldWorld, names: string) {
+  const tokens = names.split(', ').map((name) => holderOf(this, name).held().token);
+  ok(new Set(tokens).size === tokens.length, `some are the same: ${tokens.join(' ')}`);
+  deepEqual(tokens, tokens.toSorted());
+});
+
+Then('{string} has granted {int} of {int} slots', async function (this: PooldWorld, pool: string, granted: number, slots: number) {
+  await this.until(`${granted} of ${slots} slots of ${pool} are granted, by all that tells of it`, async () => {
+    const { activeLeases, slotsTotal, slotsFree } = await this.status(pool);
+    deepEqual({ activeLeases, slotsTotal, slotsFree }, { activeLeases: granted, slotsTotal: slots, slotsFree: slots - granted });
+    const page = await this.get('/metrics');
+    match(page, new RegExp(`^poold_pool_active_leases\\{pool="${pool}"\\} ${granted}$`, 'm'));
+    match(page, new RegExp(`^poold_pool_slots\\{pool="${pool}",state="free"\\} ${slots - granted}$`, 'm'));
+    return true;
+  });
+});
+
+Then('neither lists nor events nor the log ever showed the token of {word}', async function (this: PooldWorld, name: string) {
+  const { id, token } = holderOf(this, name).held();
+  const places = ['/v1/leases', `/v1/leases/${id}`, '/v1/pools', '/v1/events?follow=false', '/metrics'];
+  const texts = [...(await Promise.all(places.map((path) => this.get(path)))), JSON.stringify(this.daemonLog())];
+  ok(texts[0]?.includes(id), 'the lease itself is listed');
+  for (const [index, text] of texts.entries()) ok(!text.includes(token), `${places[index] ?? 'the log'} shows it`);
+});
+
+/** Rows of path and value in one of them; a value between slashes is a pattern. */
+Then('the events of {string} tell {string} with:', async function (this: PooldWorld, pool: string, type: string, facts: DataTable) {
+  await this.until(`${type} is told of ${pool}`, async () => {
+    const found = (await eventsOf(this, pool)).filter((event) => event.type === type);
+    const told = found.some((event) => Object.entries(facts.rowsHash()).every(([path, value]) => isAlike(at(event, path), value)));
+    if (!told) throw new Error(`there were ${JSON.stringify(found)}`);
+    return true;
+  });
+});
+
+Then('the events of {string} never tell {string}', async function (this: PooldWorld, pool: string, type: string) {
+  const events = await eventsOf(this, pool);
+  ok(events.length > 0, 'there are no events at all');
+  deepEqual(
+    events.filter((event) => event.type === type),
+    [],
+  );
+});
+
+export async function sends(world: PooldWorld, holder: Holder, question: Parameters<Holder['ask']>[0]): Promise<void> {
+  const { path, body, headers } = question;
+  const shown = Object.entries(headers ?? {}).map(([name, value]) => [name, holder.filled(value)]);
+  const filled = { ...question, path: holder.filled(path), headers: Object.fromEntries(shown) as Record<string, string> };
+  world.noted.set('answer', await holder.ask(body === undefined ? filled : { ...filled, body: holder.filled(body) }));
+}
+
+export interface Wanted {
+  readonly name: string;
+  readonly pool: string;
+  readonly wish: Readonly<Record<string, string | number>>;
+}
+
+async function asks(world: PooldWorld, { name, pool, wish }: Wanted): Promise<void> {
+  const holder = holderOf(world, name);
+  world.noted.set('answer', await holder.ask(acquireOf(pool, holder, wish)));
+}
+
+async function takes(world: PooldWorld, { name, pool, wish }: Wanted): Promise<void> {
+  await asks(world, { name, pool, wish: { waitMs: 0, ...wish } });
+  equal(answerOf(world).status, 201, answerOf(world).text);
+}
+
+/** Null once it has ended. */
+async function leaseOf(world: PooldWorld, name: string): Promise<LeaseStatus | null> {
+  const { id } = holderOf(world, name).held();
+  const { items } = JSON.parse(await world.get('/v1/leases')) as { items: LeaseStatus[] };
+  return items.find((lease) => lease.id === id) ?? null;
+}
+
+async function eventsOf(world: PooldWorld, pool: string): Promise<{ readonly type: string }[]> {
+  const text = await world.get(`/v1/events?follow=false&pool=${pool}`);
+  return [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => JSON.parse(data) as { readonly type: string });
+}
+
+export function isAlike(value: unknown, wanted: string): boolean {
+  try {
+    isLike(value, wanted);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function socketOf(world: PooldWorld): { readonly socketPath: string } {
+  return { socketPath: world.socket };
+}
+
+function answerOf(world: PooldWorld): Answer {
+  return world.noted.get('answer') as Answer;
+}
