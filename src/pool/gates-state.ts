@@ -4,7 +4,7 @@ import { freeAtMs } from '../policy/restart-limiter.ts';
 import { ANY } from './breakers-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { isAutomaticRestart, limitOf, onTheirWay } from './restarts-state.ts';
-import { mayStart } from './wanted-state.ts';
+import { isWanted } from './wanted-state.ts';
 
 export type Gate =
   | { readonly is: 'free' }
@@ -68,7 +68,7 @@ function limiterQueue(state: PoolState, nowMs: number): Map<number, number> {
       engine.phase.is === 'backoff' &&
       engine.phase.dueMs <= nowMs &&
       isAutomaticRestart(engine.phase.cause) &&
-      mayStart(state, engine) &&
+      isWanted(state, engine) &&
       breakerGate(state, engine) === null,
   );
   const ordered = due.toSorted((one, other) => dueAtMs(one) - dueAtMs(other) || one.replica - other.replica);

@@ -84,8 +84,8 @@ export class World {
     return null;
   }
 
-  /** Where a reload goes, from each spec that may be the pool's then: as `src/pool/pools.ts` puts it together. */
-  #targets(pool: string, command: ReloadCommand, stamp: Stamp): ReloadTarget[] {
+  /** Where a reload goes: as `src/pool/pools.ts` puts it together. */
+  #targets(pool: string, command: ReloadCommand, stamp: Stamp): readonly ReloadTarget[] {
     return basesOf(this.state(pool)).map((base) => {
       const { spec, sets } = reloadedSpec(base, command, stamp);
       return { fromSpecId: base.specId, spec, sets, specId: this.ground.specId(spec), executable: null };

@@ -115,9 +115,9 @@ export class BackoffRule implements Rule {
 /** Whom a reload that begins is about: with another spec all of them. It may be over in the same step. */
 function begunFor(step: Step): readonly number[] {
   const { event, before, after } = step;
-  const ways = [...(event.type === 'command' ? (event.targets ?? []) : []), ...(before.waitingReload?.to ?? [])];
-  const way = ways.find(({ fromSpecId }) => fromSpecId === before.specId);
-  const toSpecId = after.rollout?.toSpecId ?? way?.specId ?? before.specId;
+  const ways = (event.type === 'command' ? event.targets : undefined) ?? before.waitingReload?.to ?? [];
+  const target = ways.find(({ fromSpecId }) => fromSpecId === before.specId)?.specId;
+  const toSpecId = after.rollout?.toSpecId ?? target ?? before.specId;
   if (toSpecId !== before.specId) return after.engines.map(({ replica }) => replica);
   return emitted(step, 'reload.started').flatMap(({ facts }) => (facts.engines as string[]).map((id) => Number(id.split('/')[1])));
 }

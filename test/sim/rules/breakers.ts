@@ -97,7 +97,9 @@ export class BreakerRule implements Rule {
     const chosen = engineIn(step.after, is.replica);
     if (chosen === undefined) return;
     for (const other of step.after.engines) {
-      const candidate = wanted(step.after, other) && other.phase.is === 'backoff' && (is.of === 'any' || other.lastFailureClass === is.of);
+      const replaced = step.after.rollout?.units.some(({ inPlace, replica }) => inPlace && replica === other.replica) === true;
+      const candidate =
+        !replaced && wanted(step.after, other) && other.phase.is === 'backoff' && (is.of === 'any' || other.lastFailureClass === is.of);
       if (!candidate || other.phase.is !== 'backoff' || (other.phase.why !== 'failure' && other.phase.dueMs > step.nowMs)) continue;
       // One that lost its generation in this very step was not there to be chosen.
       if (step.changes.some(({ was: before, is: after }) => after.replica === other.replica && before.phase.is !== 'backoff')) continue;
