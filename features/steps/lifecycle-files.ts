@@ -79,6 +79,14 @@ Then('it prints like {string}', function (this: PooldWorld, pattern: string) {
   match(this.looked().stdout, new RegExp(this.filled(pattern)));
 });
 
+Then('it prints nothing', function (this: PooldWorld) {
+  equal(this.looked().stdout, '');
+});
+
+Then('it complains {string} once', function (this: PooldWorld, text: string) {
+  equal(this.looked().stderr.split(text).length, 2, this.looked().stderr);
+});
+
 Then('it does not print {string}', function (this: PooldWorld, text: string) {
   ok(!this.looked().stdout.includes(this.filled(text)));
 });
