@@ -254,3 +254,36 @@ Feature: Starting engines and the gate to ready
       """
     When the daemon is started
     Then the engine "chat/0" writes "/models/a b.gguf|chat|0|4|$HOME; echo `id` $(id) 'x'|"
+
+  Scenario: A port that a pool names is never given to another, also while that pool is stopped
+    Given beside the pools the configuration says:
+      """
+      ports: [PORT1, PORT4]
+      """
+    And the pool "named":
+      """
+      engine: { command: [node, ENGINES/http-engine.mjs, "${port}"], port: PORT1 }
+      autostart: false
+      probes: { startup: { httpGet: { path: /health }, period: 50ms } }
+      """
+    And the pool "ranged":
+      """
+      engine: { command: [node, ENGINES/http-engine.mjs, "${port}"], port: [PORT2, PORT3] }
+      autostart: false
+      probes: { startup: { httpGet: { path: /health }, period: 50ms } }
+      """
+    And the pool "chat":
+      """
+      engine: { command: [node, ENGINES/http-engine.mjs, "${port}"] }
+      probes: { startup: { httpGet: { path: /health }, period: 50ms } }
+      """
+    When the daemon is started
+    Then the engine "chat/0" becomes ready
+    And the engines of "chat" become:
+      | state | url                    |
+      | ready | http://127.0.0.1:PORT4 |
+    When I run poolctl "start named"
+    Then it succeeds
+    And the engines of "named" become:
+      | state | url                    |
+      | ready | http://127.0.0.1:PORT1 |

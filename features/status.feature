@@ -381,6 +381,10 @@ Feature: Status, health, history, operations, events and metrics
       | kind  | restart   |
       | state | cancelled |
       | error.code | conflict |
+    When I ask to cancel the newest operation of "chat"
+    Then it is refused with 409 conflict, saying "it is over"
+    And the answer is 409 with:
+      | retriable | false |
     When the file "model" is made
     Then the pool "chat" becomes running
     And the engine "chat/0" has generation 3

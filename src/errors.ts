@@ -46,6 +46,8 @@ export interface Facts {
   readonly pool?: string;
   readonly reason?: string;
   readonly retryAfterMs?: number;
+  /** Where it is not what the code says. */
+  readonly retriable?: boolean;
   /** Of a refusal while draining. */
   readonly maintenance?: Maintenance;
 }

@@ -42,6 +42,10 @@ const PLACES = [
   // Of pid and handoff files: the new one is written; it is in place.
   'file:written',
   'file:renamed',
+  // Of a rotation where the engine has to stand still: the log is cut, and it does not go on yet.
+  'rotate:frozen',
+  // Of the store: a row takes up the room of commits to come, and is not out again.
+  'store:roomTaken',
   // Of a start of the daemon: what lives is found, and not taken in yet.
   'adopt:found',
 ] as const;

@@ -30,6 +30,14 @@ Then('the engine {string} becomes {word}', async function (this: PooldWorld, id:
   });
 });
 
+Then('the engine {string} becomes {word} with reason {word}', async function (this: PooldWorld, id: string, state: string, reason: string) {
+  await this.until(`${id} is ${state} (${reason})`, async () => {
+    const engine = await this.engine(id);
+    if (engine.state !== state || engine.reason !== reason) throw new Error(`it is ${engine.state} (${engine.reason}: ${engine.message})`);
+    return true;
+  });
+});
+
 /** The new one that a reload is trying: beside the one that serves, or in its place. */
 Then('the candidate of {string} becomes {word}', async function (this: PooldWorld, id: string, state: string) {
   await this.until(`the candidate of ${id} is ${state}`, async () => {

@@ -38,6 +38,11 @@ When('I send {word} {string}', async function (this: PooldWorld, method: string,
   await answered(this, { method, path });
 });
 
+When('I ask to cancel the newest operation of {string}', async function (this: PooldWorld, pool: string) {
+  const [newest] = (await this.client.operations(pool)).toSorted((one, other) => other.startedAt.localeCompare(one.startedAt));
+  await answered(this, { method: 'DELETE', path: `/v1/operations/${newest?.id}` });
+});
+
 When('I send {word} {string}:', async function (this: PooldWorld, method: string, path: string, body: string) {
   await answered(this, { method, path, headers: JSON_TYPE, body });
 });

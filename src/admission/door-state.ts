@@ -1,6 +1,7 @@
 /** Whether a pool takes somebody in, and if not why: product.md, "Acquire on a pool that cannot serve". Questions; first that fits. */
 import type { Refused } from '../lease/lease.ts';
 import { slotsOf, takesLeases } from '../lease/seats-state.ts';
+import { breakerGate } from '../pool/gates-state.ts';
 import type { PoolState } from '../pool/pool-state.ts';
 import { poolStateName } from '../pool/standing-state.ts';
 import { isWanted } from '../pool/wanted-state.ts';
@@ -14,24 +15,43 @@ export function closedDoor(state: PoolState, nowMs: number): Refused | null {
   return null;
 }
 
-/** Why nobody will be served however long he waits; null while something can come of it. `timeoutMs` (monotonic) is how long he would wait. */
+interface Hopeless {
+  readonly refused: Refused;
+  /** Monotonic: for whoever would not wait beyond it. Infinity: for everybody. */
+  readonly untilMs: number;
+}
+
+/** Why he will not be served who waits until `timeoutMs` (monotonic); null while something can come of it. */
 export function hopeless(state: PoolState, { nowMs, timeoutMs }: { readonly nowMs: number; readonly timeoutMs: number }): Refused | null {
+  const hopes = hopesOf(state, nowMs);
+  return hopes !== null && timeoutMs <= hopes.untilMs ? hopes.refused : null;
+}
+
+/** The same for all who wait: asked once for a whole queue. */
+export function hopesOf(state: PoolState, nowMs: number): Hopeless | null {
   const door = state.wanted.state === 'drained' && !state.shuttingDown ? null : closedDoor({ ...state, paused: null }, nowMs);
-  if (door !== null) return door;
+  if (door !== null) return forEver(door);
   if (state.engines.some((engine) => takesLeases({ ...engine, paused: null }, nowMs, true))) return null;
-  if (state.wanted.state === 'drained') return drainingRefusal(state, nowMs);
-  if (!state.engines.some((engine) => isWanted(state, engine))) return allHeld(state, nowMs);
+  if (state.wanted.state === 'drained') return forEver(drainingRefusal(state, nowMs));
+  const wanted = state.engines.filter((engine) => isWanted(state, engine));
+  if (wanted.length === 0) return forEver(noneWanted(state, nowMs));
   const { breaker } = state;
-  if (breaker.is === 'open' && breaker.untilMs >= timeoutMs && nobodyComes(state)) return breakerRefusal(state, breaker.untilMs - nowMs);
-  if (breaker.is === 'closed' && poolStateName(state) === 'failed') {
-    const behind = state.engines.flatMap((engine) =>
-      engine.phase.is === 'backoff' && engine.breaker.is === 'open' ? [engine.breaker.untilMs] : [],
-    );
-    const [soonest] = behind.toSorted((one, other) => one - other);
-    if (soonest === undefined) return state.rollout === null ? failedRefusal(state) : null;
-    if (soonest >= timeoutMs) return breakerRefusal(state, soonest - nowMs);
-  }
-  return null;
+  if (breaker.is === 'open') return nobodyComes(state) ? behindBreaker(state, breaker.untilMs, nowMs) : null;
+  // The one try of a breaker may be under way, of the pool or of a class: the pool counts as failed until it is ready.
+  if (breaker.is === 'half_open' || poolStateName(state) !== 'failed' || !nobodyComes(state)) return null;
+  const gates = wanted.flatMap((engine) => (engine.phase.is === 'backoff' ? [breakerGate(state, engine)] : []));
+  const untilMs = gates.map((gate) => (gate?.is === 'held' ? gate.untilMs : nowMs));
+  if (gates.length === 0) return state.rollout === null ? forEver(failedRefusal(state)) : null;
+  // Half open: one is being tried.
+  return untilMs.includes(Number.POSITIVE_INFINITY) ? null : behindBreaker(state, Math.min(...untilMs), nowMs);
+}
+
+function forEver(why: Refused): Hopeless {
+  return { refused: why, untilMs: Number.POSITIVE_INFINITY };
+}
+
+function behindBreaker(state: PoolState, untilMs: number, nowMs: number): Hopeless {
+  return { refused: breakerRefusal(state, untilMs - nowMs), untilMs };
 }
 
 /** For somebody who will not wait: what is in the way now. */
@@ -50,8 +70,10 @@ export function refused(state: PoolState, code: Refused['code'], why: string, fa
 
 /** 503 with what a balancer wants to know: contract.md, "A refusal while draining". */
 function drainingRefusal(state: PoolState, nowMs: number): Refused {
-  const leftMs = state.drain === null ? null : Math.max(0, Math.ceil(state.drain.deadlineMs - nowMs));
-  const why = state.drain === null ? `it is drained; poolctl resume ${state.name} starts it again` : 'it is draining';
+  const deadlines = state.engines.flatMap(({ held, closing }) => (held?.as === 'drained' ? (closing?.deadlineMs ?? []) : []));
+  const untilMs = state.drain?.deadlineMs ?? (deadlines.length === 0 ? null : Math.min(...deadlines));
+  const leftMs = untilMs === null ? null : Math.max(0, Math.ceil(untilMs - nowMs));
+  const why = leftMs === null ? `it is drained; poolctl resume ${state.name} starts it again` : 'it is draining';
   return refused(state, 'pool_draining', why, {
     reason: 'MAINTENANCE',
     maintenance: { type: 'drain', allowsQueueProcessing: true, acceptsNewConnections: false },
@@ -59,11 +81,12 @@ function drainingRefusal(state: PoolState, nowMs: number): Refused {
   });
 }
 
-/** Each of its engines was stopped or drained by hand. */
-function allHeld(state: PoolState, nowMs: number): Refused {
-  const drained = state.engines.some(({ held }) => held?.as === 'drained');
-  if (drained) return drainingRefusal(state, nowMs);
-  return refused(state, 'pool_stopped', `none of its engines is wanted; poolctl start ${state.name} starts them`);
+/** Scaled to none, or each of its engines was stopped or drained by hand. */
+function noneWanted(state: PoolState, nowMs: number): Refused {
+  const { name } = state;
+  if (state.replicas.count === 0) return refused(state, 'pool_stopped', `it is scaled to 0; poolctl scale ${name} N starts N engines`);
+  if (state.engines.some(({ held }) => held?.as === 'drained')) return drainingRefusal(state, nowMs);
+  return refused(state, 'pool_stopped', `none of its engines is wanted; poolctl start ${name} starts them`);
 }
 
 function breakerRefusal(state: PoolState, leftMs: number): Refused {
@@ -76,7 +99,9 @@ function failedRefusal(state: PoolState): Refused {
   return refused(state, 'pool_failed', `nothing is ready and no start is coming${last}`);
 }
 
-/** Nothing but the one try of a breaker would bring an engine. */
+/** Nothing is under way that may serve, or whose end decides what is next. */
 function nobodyComes(state: PoolState): boolean {
-  return !state.engines.some(({ phase }) => phase.is === 'starting' || phase.is === 'ready' || phase.is === 'unready');
+  return !state.engines.some(
+    ({ phase }) => phase.is === 'starting' || phase.is === 'ready' || phase.is === 'unready' || phase.is === 'stopping',
+  );
 }

@@ -58,6 +58,8 @@ const P90_AT = 53;
 
 /** With fewer durations the ninth tenth is a guess. */
 const HISTORY_LEAST = 20;
+/** Older ones are left out. */
+const HISTORY_MOST = 500;
 
 /** The bound of every time that comes in, 30 years: sums of them stay finite. */
 const LONGEST_MS = 1e12;
@@ -100,7 +102,7 @@ interface Plan {
 }
 
 function planned(ground: EstimateGround, positions: number): Plan {
-  const durationsMs = ground.durationsMs.map(bounded);
+  const durationsMs = ground.durationsMs.slice(-HISTORY_MOST).map(bounded);
   const enough = durationsMs.length >= HISTORY_LEAST;
   const held = enough ? ground.held : ground.held.filter(({ ttlLeftMs, ttlMs }) => Number.isFinite(ttlLeftMs) && Number.isFinite(ttlMs));
   const heldMs = ground.held.map((slot) => bounded(slot.heldMs));

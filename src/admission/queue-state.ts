@@ -9,7 +9,7 @@ import type { Turn } from '../pool/turn.ts';
 import { currentSpec, emit } from '../pool/turn.ts';
 import type { Ticket } from './admission-state.ts';
 import { firstOf, ticketDueMs } from './admission-state.ts';
-import { hopeless, refused } from './door-state.ts';
+import { hopesOf, refused } from './door-state.ts';
 
 export function ticketAdded(turn: Turn, ticket: Ticket): void {
   turn.state = { ...turn.state, tickets: [...turn.state.tickets, ticket] };
@@ -64,9 +64,10 @@ export function promoted(turn: Turn): void {
 
 export function hopelessRefused(turn: Turn): void {
   const { nowMs } = turn.env;
+  const hopes = turn.state.tickets.length === 0 ? null : hopesOf(turn.state, nowMs);
+  if (hopes === null) return;
   for (const ticket of turn.state.tickets) {
-    const why = hopeless(turn.state, { nowMs, timeoutMs: ticket.timeoutMs });
-    if (why !== null) ticketEnded(turn, ticket, { state: 'refused', lease: null, refused: why });
+    if (ticket.timeoutMs <= hopes.untilMs) ticketEnded(turn, ticket, { state: 'refused', lease: null, refused: hopes.refused });
   }
 }
 

@@ -7,7 +7,7 @@
  */
 
 export interface Watched {
-  /** Durations of ended leases, at least one, in the order of their ends. */
+  /** Durations of ended leases, 1 to 500 (the share beyond them is 3^-500 at the least), in the order of their ends. */
   readonly durationsMs: readonly number[];
   /** Ages of those held. */
   readonly heldMs: readonly number[];
@@ -56,7 +56,8 @@ export function ageReachedMs(survival: Survival, share: number): number {
   const ended = firstWhere(after.length, (index) => (after[index] ?? 0) < share);
   if (ended < endsMs.length) return endsMs[ended] ?? 0;
   const [lastMs, lastShare] = [endsMs.at(-1) ?? 0, after.at(-1) ?? 1];
-  return lastMs + tailMeanMs(survival, lastMs) * Math.log(lastShare / Math.max(share, Number.MIN_VALUE));
+  // Two logarithms and no quotient: that one overflows.
+  return lastMs + tailMeanMs(survival, lastMs) * (Math.log(lastShare) - Math.log(Math.max(share, Number.MIN_VALUE)));
 }
 
 /**

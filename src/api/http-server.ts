@@ -13,11 +13,17 @@ export interface Tls {
   readonly key: Buffer;
 }
 
-export function httpServer(handler: RequestListener, tls: Tls | null): Server {
+/** How long a client may take to say what it wants. */
+export interface Patience {
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+export function httpServer(handler: RequestListener, { tls, patience }: { readonly tls: Tls | null; readonly patience: Patience }): Server {
   const options: ServerOptions = {
     maxHeaderSize: LIMITS.headerBytes,
-    headersTimeout: LIMITS.headersTimeoutMs,
-    requestTimeout: LIMITS.requestTimeoutMs,
+    headersTimeout: patience.headersTimeoutMs,
+    requestTimeout: patience.requestTimeoutMs,
     keepAliveTimeout: LIMITS.keepAliveTimeoutMs,
     // Node looks for overdue requests only this often; its 30 s would make 40 s of the 10 s.
     connectionsCheckingInterval: 1_000,
@@ -29,7 +35,7 @@ export function httpServer(handler: RequestListener, tls: Tls | null): Server {
   const server: Server =
     tls === null
       ? createServer(options, handler)
-      : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: LIMITS.headersTimeoutMs }, handler);
+      : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: patience.headersTimeoutMs }, handler);
   server.maxConnections = LIMITS.connections;
   // ORDER: ahead of the handler, so that a broken request behind a good one never writes into the good one's answer.
   server.prependListener('request', (request, response) => {
@@ -40,12 +46,12 @@ export function httpServer(handler: RequestListener, tls: Tls | null): Server {
 }
 
 /** What can't be parsed never reaches a route: it gets its problem reply here, on the bare connection, which then ends. */
-export function refuseBrokenRequest(error: Error & { readonly code?: string }, socket: Duplex): void {
+export function refuseBrokenRequest(error: Error & { readonly code?: string }, socket: Duplex, patience: Patience): void {
   if (error.code === 'ECONNRESET' || !socket.writable || !answerable(socket)) {
     socket.destroy();
     return;
   }
-  const problem = problemOf(brokenRequest(error.code));
+  const problem = problemOf(brokenRequest(error.code, patience));
   const body = JSON.stringify(problem);
   const headers = { ...problemHeaders(problem), 'content-length': String(Buffer.byteLength(body)), connection: 'close' };
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
@@ -73,13 +79,13 @@ function answerable(socket: Duplex): boolean {
   return now === undefined || !(now.request.complete || now.response.headersSent);
 }
 
-function brokenRequest(code: string | undefined): PooldError {
+function brokenRequest(code: string | undefined, { headersTimeoutMs, requestTimeoutMs }: Patience): PooldError {
   if (code === 'HPE_HEADER_OVERFLOW')
     return new PooldError('too_large', `cannot read the request: its headers are larger than ${LIMITS.headerBytes} bytes`);
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return new PooldError(
       'invalid_request',
-      `cannot wait for the request any longer: headers take at most ${LIMITS.headersTimeoutMs / 1000} s, all of it ${LIMITS.requestTimeoutMs / 1000} s`,
+      `cannot wait for the request any longer: headers take at most ${headersTimeoutMs / 1000} s, all of it ${requestTimeoutMs / 1000} s`,
     );
   }
   return new PooldError('invalid_request', 'cannot read the request: it is not valid HTTP/1.1');

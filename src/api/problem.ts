@@ -26,8 +26,8 @@ export type Problem = z.infer<typeof problemSchema>;
 
 /** The body of a refusal; its `status` is the status of the answer. */
 export function problemOf(error: PooldError): Problem {
-  const { status, title, retriable } = CODES[error.code];
-  const { retryAfterMs, pool, reason, maintenance } = error.facts;
+  const { status, title } = CODES[error.code];
+  const { retryAfterMs, pool, reason, maintenance, retriable = CODES[error.code].retriable } = error.facts;
   return {
     type: `urn:poold:problem:${error.code}`,
     title,

@@ -97,7 +97,7 @@ export const ACTING_ROUTES: readonly Route[] = [
     query: z.strictObject({ reason }),
     body: null,
     answers: [{ status: 200, says: 'As it stands after that', schema: operation }],
-    refusals: ['operation_not_found', 'conflict'],
+    refusals: ['operation_not_found', 'conflict', 'storage_full'],
     handle: ({ host }, { params, query, caller }) => ({ status: 200, body: host.cancel(params.id, actorOf(caller, query.reason)) }),
   }),
 ];

@@ -2,7 +2,8 @@
 import { rmSync } from 'node:fs';
 import type { DaemonSpec } from '../config/spec.ts';
 import type { Door } from './auth.ts';
-import type { Tls } from './http-server.ts';
+import type { Patience, Tls } from './http-server.ts';
+import { LIMITS } from './limits.ts';
 import type { SocketPlace } from './listen.ts';
 import { isLoopback, listenOnSocket, listenOnTcp, tlsOf } from './listen.ts';
 import type { ApiContext, ApiLog, ObserveRequest } from './ports.ts';
@@ -21,6 +22,8 @@ export interface ServeOptions {
   readonly context: ApiContext;
   readonly log: ApiLog;
   readonly observeRequest: ObserveRequest;
+  /** Unset: that of `LIMITS`. */
+  readonly patience?: Patience;
 }
 
 export interface Serving {
@@ -34,7 +37,7 @@ export interface Serving {
 
 /** Opens them all or none. Throws PooldError `invalid_config`, with what to change. */
 export async function serve(options: ServeOptions): Promise<Serving> {
-  const { listen, socketPath, leaseSocketPath, log } = options;
+  const { listen, socketPath, leaseSocketPath, log, patience = LIMITS } = options;
   const open: ApiServer[] = [];
   const sockets: string[] = [];
   const close = async (graceMs: number): Promise<void> => {
@@ -42,7 +45,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     await Promise.all(open.map((one) => one.close(graceMs)));
   };
   const add = async (door: Door, tls: Tls | null): Promise<ApiServer> => {
-    const made = await createApiServer({ ...options, door, tls, routes: ROUTES });
+    const made = await createApiServer({ ...options, door, tls, patience, routes: ROUTES });
     open.push(made);
     return made;
   };

@@ -6,7 +6,7 @@ import { PooldError } from '../errors.ts';
 import type { Door } from './auth.ts';
 import { Gate } from './auth.ts';
 import { cutUnread } from './cut-unread.ts';
-import type { Tls } from './http-server.ts';
+import type { Patience, Tls } from './http-server.ts';
 import { closeServer, httpServer, refuseBrokenRequest } from './http-server.ts';
 import { LIMITS } from './limits.ts';
 import type { ApiContext, ApiLog, ObserveRequest } from './ports.ts';
@@ -21,6 +21,7 @@ export interface ApiServerOptions {
   readonly door: Door;
   readonly routes: readonly Route[];
   readonly tls: Tls | null;
+  readonly patience: Patience;
   readonly log: ApiLog;
   readonly observeRequest: ObserveRequest;
 }
@@ -76,7 +77,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   };
 }
 
-function framework({ tls, log }: ApiServerOptions): { readonly app: FastifyInstance; readonly server: Server } {
+function framework({ tls, patience, log }: ApiServerOptions): { readonly app: FastifyInstance; readonly server: Server } {
   let server: Server | undefined;
   const app = fastify({
     logger: false,
@@ -85,9 +86,9 @@ function framework({ tls, log }: ApiServerOptions): { readonly app: FastifyInsta
     frameworkErrors: (error, request, reply) => {
       void refuse(reply as FastifyReply, pooldError(error, { log, requestId: request.id }));
     },
-    clientErrorHandler: refuseBrokenRequest,
+    clientErrorHandler: (error, socket) => refuseBrokenRequest(error, socket, patience),
     serverFactory: (handler) => {
-      server = httpServer(handler, tls);
+      server = httpServer(handler, { tls, patience });
       return server;
     },
   });

@@ -123,6 +123,8 @@ export interface Closing {
   readonly takesQueue: boolean;
   /** What becomes of users that are left at the deadline; `abort`: they stay, and the reload is called off. */
   readonly atDeadline: 'forced' | 'revoked' | 'abort';
+  /** It has a `drain.started` of its own, and so a `drain.finished`: it is no part of the drain of a whole pool. */
+  readonly announced: boolean;
   /** What its own busy gauge has said since it is closing; null: it has not been heard yet. */
   readonly inUse: number | null;
 }

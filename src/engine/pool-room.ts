@@ -281,12 +281,12 @@ export class PoolRoom implements Room {
       const { port } = order;
       if (port !== null && !this.#ports.keep(portOwner({ ...one.ref, side: order.side }), port))
         this.#options.warn({ engine: engineId(one.ref), port }, 'its port is another engine’s too');
-      if (one.is === 'alive') {
-        thawTree(this.#room.tree, one.identity).catch((error: Error) => this.#warn(one.ref, 'thaw', error));
-        return { is: 'alive', identity: one.identity };
-      }
+      // What has lost its main process may stand still, too, and could not hear that it is to end.
+      this.#thaw(one);
+      if (one.is === 'alive') return { is: 'alive', identity: one.identity };
       return { is: 'ended', identity: one.identity, exit: exitOf(one.exit, 'adoption') };
     });
+    for (const stray of strays) this.#thaw(stray);
     return { found: answers, strays };
   }
 
@@ -326,6 +326,10 @@ export class PoolRoom implements Room {
     this.#notify.close();
     this.#room.close();
     await this.#logs.close();
+  }
+
+  #thaw({ ref, identity }: { readonly ref: EngineRef; readonly identity: Identity }): void {
+    thawTree(this.#room.tree, identity).catch((error: Error) => this.#warn(ref, 'thaw', error));
   }
 
   /** The pid file names the engine that serves: one beside it has it when it takes over. */

@@ -41,6 +41,9 @@ export async function* boundLines(
   } finally {
     const waits = desk.ticketPool(ticketId);
     if (waits !== null) await desk.ask(waits, { type: 'leave', ticketId });
+    // Promoted, and whoever was to hear of it has stopped reading.
+    const lease = desk.pastTicket(ticketId)?.lease ?? null;
+    if (lease !== null) await givenBack(parts, lease.lease.id);
   }
 }
 
@@ -59,28 +62,34 @@ async function* queuedLines({ desk, clock, signal, queued }: BoundParts, ticketI
 async function* heldLines(parts: BoundParts, { lease }: Held): AsyncGenerator<BoundLine> {
   const { desk, clock, pool, signal } = parts;
   const { id, ttlMs } = lease;
-  const seen = () => ({ nowMs: clock.nowMs(), wallMs: clock.wallMs() });
+  const shown = (held: Held) => grantedOf(pool.state, held, { nowMs: clock.nowMs(), wallMs: clock.wallMs() });
   let drainTold = false;
   try {
     for (let first = true; !signal.aborted; first = false) {
       const there = desk.held(id);
       if (there === null) break;
-      const now = grantedOf(pool.state, there.held, seen());
+      const now = shown(there.held);
       if (first) yield now;
       else if (now.draining && !drainTold && now.deadlineAt !== null)
         yield { outcome: 'draining', id, deadlineAt: now.deadlineAt, expiresAt: now.expiresAt };
-      else yield renewedOf(pool.state, there.held, seen());
-      drainTold = now.draining && (drainTold || !first);
-      if (desk.held(id) !== null) await changed(parts, id, ttlMs / 3);
+      else yield renewedOf(pool.state, there.held, { nowMs: clock.nowMs(), wallMs: clock.wallMs() });
+      drainTold = now.draining;
+      // What became of it while the line was on its way has woken nobody.
+      const since = desk.held(id);
+      if (since !== null && shown(since.held).draining === drainTold) await changed(parts, id, ttlMs / 3);
     }
     const past = desk.pastLease(id);
     if (past !== null) yield { outcome: 'ended', id, how: past.how, message: past.message };
   } finally {
-    const there = desk.held(id);
-    // The daemon ends, not the holder: the next one gives it a whole TTL.
-    if (there !== null && !daemonEnds(signal))
-      await desk.ask(there.pool, { type: 'release', id, seat: there.held.seat, token: null, engineFailed: false });
+    await givenBack(parts, id);
   }
+}
+
+/** Not where the daemon ends and not the holder: the next one gives it a whole TTL. */
+async function givenBack({ desk, signal }: BoundParts, id: string): Promise<void> {
+  const there = desk.held(id);
+  if (there === null || daemonEnds(signal)) return;
+  await desk.ask(there.pool, { type: 'release', id, seat: there.held.seat, token: null, engineFailed: false });
 }
 
 function daemonEnds({ aborted, reason }: AbortSignal): boolean {

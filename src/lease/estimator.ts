@@ -44,8 +44,10 @@ export class Estimator {
   of(state: PoolState): Estimates {
     const nowMs = this.#clock.nowMs();
     const known = this.#played.get(state.name);
-    const positions = Math.max(1, state.tickets.length);
-    if (known !== undefined && nowMs - known.atMs < FRESH_MS && known.positions >= positions) return known.estimates;
+    const waiting = Math.max(1, state.tickets.length);
+    if (known !== undefined && nowMs - known.atMs < FRESH_MS && known.positions >= waiting) return known.estimates;
+    // For twice as many and more: a queue that fills within a second is not played through for each who comes.
+    const positions = 2 ** Math.ceil(Math.log2(waiting) + 1);
     const played = this.#play(state, positions, nowMs);
     this.#played.set(state.name, { atMs: nowMs, positions, estimates: played });
     return played;

@@ -24,25 +24,26 @@ export type Question = LeaseEvent extends infer Event ? (Event extends LeaseEven
 export interface DeskListener {
   /** How long a lease was held that its holder gave back. */
   readonly measured: (pool: string, heldMs: number) => void;
-  /** What was asked with this key is over. */
-  readonly over: (pool: string, key: string | null) => void;
+  /** What was asked with its key has come to its end. */
+  readonly leaseOver: (pool: string, lease: Lease) => void;
+  readonly ticketOver: (pool: string, ended: EndedTicket) => void;
 }
 
 export class LeaseDesk implements LeaseEars {
-  readonly #clock: Clock;
   readonly #pools = new Map<string, Pool>();
   readonly #open = new Map<number, (answer: LeaseAnswer) => void>();
   readonly #places = new Map<string, Place>();
   /** Of tickets that wait: their pool. */
   readonly #waiting = new Map<string, string>();
-  readonly #pastLeases = new Remembered<PastLease>();
-  readonly #pastTickets = new Remembered<PastTicket>();
+  readonly #pastLeases: Remembered<PastLease>;
+  readonly #pastTickets: Remembered<PastTicket>;
   readonly #wakes = new Map<string, Set<() => void>>();
   readonly #told: DeskListener;
   #number = 0;
 
   constructor(clock: Clock, told: DeskListener) {
-    this.#clock = clock;
+    this.#pastLeases = new Remembered(clock);
+    this.#pastTickets = new Remembered(clock);
     this.#told = told;
   }
 
@@ -52,7 +53,7 @@ export class LeaseDesk implements LeaseEars {
       this.#pools.set(pool.state.name, pool);
       for (const { lease, seat } of heldIn(pool.state)) this.#places.set(lease.id, { pool: pool.state.name, seat });
     }
-    for (const one of past) this.#pastLeases.put(one.held.lease.id, one, this.#clock.nowMs());
+    for (const one of past) this.#pastLeases.put(one.held.lease.id, one);
   }
 
   pool(name: string): Pool | null {
@@ -66,10 +67,10 @@ export class LeaseDesk implements LeaseEars {
   ask(pool: Pool, question: Question): Promise<LeaseAnswer> {
     this.#number += 1;
     const to = this.#number;
-    if (question.type === 'acquire') this.#waiting.set(question.ticketId, pool.state.name);
     return new Promise((resolve) => {
       this.#open.set(to, (answer) => {
         if (answer.is === 'granted') this.#seated(pool.state.name, answer.held);
+        if (answer.is === 'queued' && question.type === 'acquire') this.#waiting.set(question.ticketId, pool.state.name);
         resolve(answer);
       });
       pool.ask({ ...question, to } as LeaseEvent);
@@ -121,18 +122,18 @@ export class LeaseDesk implements LeaseEars {
   leaseEnded(pool: string, ended: EndedLease): void {
     const { id } = ended.held.lease;
     this.#places.delete(id);
-    this.#pastLeases.put(id, { ...ended, pool }, this.#clock.nowMs());
+    this.#pastLeases.put(id, { ...ended, pool });
     if (ended.how === 'released') this.#told.measured(pool, ended.heldMs);
-    this.#told.over(pool, ended.held.lease.key);
+    this.#told.leaseOver(pool, ended.held.lease);
     this.changed(id);
   }
 
   ticketEnded(pool: string, ended: EndedTicket): void {
     const { id } = ended.ticket;
     this.#waiting.delete(id);
-    if (ended.lease === null) this.#told.over(pool, ended.ticket.key);
+    if (ended.lease === null) this.#told.ticketOver(pool, ended);
     else this.#seated(pool, ended.lease);
-    this.#pastTickets.put(id, { ...ended, pool }, this.#clock.nowMs());
+    this.#pastTickets.put(id, { ...ended, pool });
     this.changed(id);
   }
 

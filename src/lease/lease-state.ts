@@ -25,7 +25,7 @@ export interface Lease {
   readonly grantedMs: number;
   /** Wall clock. */
   readonly grantedAtMs: number;
-  /** Monotonic; null: as long as its connection stands. */
+  /** Monotonic; null: as long as its connection stands, and no `maxHold` ends it. */
   readonly expiresMs: number | null;
   readonly renewals: number;
   /** `Idempotency-Key` of its acquire. */
@@ -79,7 +79,12 @@ export function leaseDueMs({ expiresMs, claimByMs }: Lease): number {
   return Math.min(expiresMs ?? Number.POSITIVE_INFINITY, claimByMs ?? Number.POSITIVE_INFINITY);
 }
 
+/** When `maxHoldMs` (0: no such bound) ends a lease that its connection keeps; null: never. */
+export function holdEndMs({ grantedMs }: Pick<Lease, 'grantedMs'>, maxHoldMs: number): number | null {
+  return maxHoldMs === 0 ? null : grantedMs + maxHoldMs;
+}
+
 /** One TTL from now, and not beyond `maxHoldMs` (0: no such bound) after the grant. */
 export function expiryOf(lease: Pick<Lease, 'ttlMs' | 'grantedMs'>, maxHoldMs: number, nowMs: number): number {
-  return Math.min(nowMs + lease.ttlMs, maxHoldMs === 0 ? Number.POSITIVE_INFINITY : lease.grantedMs + maxHoldMs);
+  return Math.min(nowMs + lease.ttlMs, holdEndMs(lease, maxHoldMs) ?? Number.POSITIVE_INFINITY);
 }

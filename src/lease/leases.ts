@@ -37,24 +37,23 @@ export class Leases implements LeaseHost {
   readonly desk: LeaseDesk;
   readonly #clock: Clock;
   readonly #estimator: Estimator;
-  readonly #keys = new LeaseKeys();
+  readonly #keys: LeaseKeys;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#estimator = new Estimator(clock);
+    this.#keys = new LeaseKeys(clock);
     this.desk = new LeaseDesk(clock, {
       measured: (pool, heldMs) => this.#estimator.measured(pool, heldMs),
-      over: (pool, key) => this.#keys.over(pool, key, clock.nowMs()),
+      leaseOver: (pool, lease) => this.#keys.leaseOver(pool, lease),
+      ticketOver: (pool, ended) => this.#keys.ticketOver(pool, ended),
     });
   }
 
   /** From here on it answers for these pools. `past`: ended leases that a former daemon has stored, oldest first. */
   serves(pools: readonly Pool[], past: readonly PastLease[]): void {
     this.desk.serves(pools, past);
-    for (const { held, pool } of past) {
-      this.#keys.restored(pool, held.lease);
-      this.#keys.over(pool, held.lease.key, this.#clock.nowMs());
-    }
+    for (const { held, pool } of past) this.#keys.leaseOver(pool, held.lease);
     for (const pool of pools) for (const { lease } of heldIn(pool.state)) this.#keys.restored(pool.state.name, lease);
   }
 
@@ -70,8 +69,9 @@ export class Leases implements LeaseHost {
     const { ticketId, answer } = await this.#acquired(pool, request);
     if (answer.is === 'granted') return this.#handedOver(pool, answer.held, signal);
     if (answer.is !== 'queued') throw refusalOf(answer, 'cannot lease an engine');
-    if (request.waitMs === null || request.waitMs === 0) return this.#queued(pool, ticketId);
-    await this.#ended(ticketId, { untilMs: Number.POSITIVE_INFINITY, signal });
+    if (waits(request)) await this.#ended(ticketId, { untilMs: Number.POSITIVE_INFINITY, signal });
+    // It may have been promoted in the very turn that had queued it.
+    else if (this.desk.ticketPool(ticketId) !== null) return this.#queued(pool, ticketId);
     return this.#promoted(pool, ticketId, signal);
   }
 
@@ -202,8 +202,10 @@ export class Leases implements LeaseHost {
     request: AcquireRequest,
     known: { readonly leaseId: string; readonly ticketId: string; readonly asked: Promise<LeaseAnswer> | null },
   ) {
-    await known.asked;
+    const first = await known.asked;
     const { ticketId } = known;
+    // Both came before the answer: what is refused to one is refused to the other.
+    if (first?.is === 'refused') return { ticketId, answer: first };
     const there = this.desk.held(known.leaseId);
     if (there !== null) {
       const { held } = there;
@@ -214,7 +216,7 @@ export class Leases implements LeaseHost {
     if (ended !== null) throw leaseEnded(ended);
     const ticket = pool.state.tickets.find(({ id }) => id === ticketId);
     if (ticket !== undefined) {
-      if (request.waitMs !== null && request.waitMs > 0) await this.desk.ask(pool, { type: 'watch', ticketId, watchers: 1 });
+      if (waits(request)) await this.desk.ask(pool, { type: 'watch', ticketId, watchers: 1 });
       return { ticketId, answer: { is: 'queued', ticket } as const };
     }
     const past = this.desk.pastTicket(ticketId);
@@ -238,12 +240,19 @@ export class Leases implements LeaseHost {
   async #promoted(pool: Pool, ticketId: string, signal: AbortSignal): Promise<Granted> {
     const past = this.desk.pastTicket(ticketId);
     if (past === null) {
-      // The caller has gone: nobody is to be told.
-      await this.leave(ticketId);
+      await this.#hungUp(pool, ticketId);
       throw new PooldError('ticket_not_found', 'cannot go on waiting: the caller has gone');
     }
     if (past.lease === null) throw ticketOver(past);
-    return this.#handedOver(pool, past.lease, signal);
+    const there = this.desk.held(past.lease.lease.id)?.held ?? past.lease;
+    const { held } = there.lease.claimByMs === null ? { held: there } : await this.#claimed(pool, there);
+    return this.#handedOver(pool, held, signal);
+  }
+
+  /** Nobody is to be told any more; another may wait for the same, by the same key. */
+  async #hungUp(pool: Pool, ticketId: string): Promise<void> {
+    const answer = await this.desk.ask(pool, { type: 'watch', ticketId, watchers: -1 });
+    if (answer.is !== 'queued' || answer.ticket.watchers === 0) await this.leave(ticketId);
   }
 
   /** What is granted to somebody who has hung up is given back at once. */
@@ -346,6 +355,10 @@ export class Leases implements LeaseHost {
   #seen(): Seen {
     return { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
   }
+}
+
+function waits({ waitMs }: AcquireRequest): boolean {
+  return waitMs !== null && waitMs > 0;
 }
 
 function patienceOf({ waitMs }: AcquireRequest): Patience {

@@ -6,7 +6,7 @@ import { ticketAdded, ticketChanged, ticketEnded } from '../admission/queue-stat
 import type { Turn } from '../pool/turn.ts';
 import { currentSpec, emit, generationIn } from '../pool/turn.ts';
 import type { Acquire, Held, LeaseAnswer, LeaseEvent } from './lease-events.ts';
-import { expiryOf } from './lease-state.ts';
+import { expiryOf, holdEndMs } from './lease-state.ts';
 import { engineReported } from './reports-state.ts';
 import { engineFor, heldAt, leaseEnded, maxHoldOf, seatChanged, seatTaken } from './seats-state.ts';
 
@@ -77,7 +77,10 @@ function ofLease(turn: Turn, event: About, held: Held): LeaseAnswer {
     case 'renew':
       return { is: 'renewed', held: renewed(turn, held, event.ttlMs) };
     case 'attach':
-      return { is: 'granted', held: seatChanged(turn, held, { bind: 'connection', expiresMs: null, claimByMs: null }) };
+      return {
+        is: 'granted',
+        held: seatChanged(turn, held, { bind: 'connection', expiresMs: holdEndMs(held.lease, maxHoldOf(turn.state)), claimByMs: null }),
+      };
     case 'claim':
       return { is: 'claimed', held: held.lease.claimByMs === null ? held : claimed(turn, held) };
     case 'release':
@@ -104,7 +107,8 @@ function renewed(turn: Turn, held: Held, ttlMs: number | null): Held {
 }
 
 function claimed(turn: Turn, held: Held): Held {
-  return seatChanged(turn, held, { claimByMs: null, ...(held.lease.bind === 'connection' ? { expiresMs: null } : {}) });
+  const bound = held.lease.bind === 'connection' ? { expiresMs: holdEndMs(held.lease, maxHoldOf(turn.state)) } : {};
+  return seatChanged(turn, held, { claimByMs: null, ...bound });
 }
 
 function ofTicket(turn: Turn, event: AboutTicket): LeaseAnswer {

@@ -2,6 +2,7 @@
  * What is remembered of leases and tickets that are over, so that whoever asks late gets an answer: for ten minutes, and at most so many.
  * Keys of acquires are remembered as long as what they were answered with, and the same ten minutes past its end.
  */
+import type { Clock } from '../clock.ts';
 import type { Stored } from '../store/store.ts';
 import type { EndedLease, EndedTicket } from './lease-events.ts';
 
@@ -19,9 +20,14 @@ export interface PastTicket extends EndedTicket {
 /** A map that forgets its oldest entries: by age, and beyond its size. */
 export class Remembered<Value> {
   readonly #entries = new Map<string, { readonly value: Value; readonly atMs: number }>();
+  readonly #clock: Pick<Clock, 'nowMs'>;
 
-  /** `nowMs` on a clock that does not go back. */
-  put(key: string, value: Value, nowMs: number): void {
+  constructor(clock: Pick<Clock, 'nowMs'>) {
+    this.#clock = clock;
+  }
+
+  put(key: string, value: Value): void {
+    const nowMs = this.#clock.nowMs();
     this.#entries.delete(key);
     this.#entries.set(key, { value, atMs: nowMs });
     for (const [oldest, { atMs }] of this.#entries) {
@@ -31,7 +37,8 @@ export class Remembered<Value> {
   }
 
   get(key: string): Value | null {
-    return this.#entries.get(key)?.value ?? null;
+    const entry = this.#entries.get(key);
+    return entry === undefined || entry.atMs <= this.#clock.nowMs() - REMEMBERED_MS ? null : entry.value;
   }
 }
 

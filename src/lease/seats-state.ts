@@ -8,7 +8,7 @@ import { allEngines, currentSpec, emit, generationIn, put, specOf, stampOf } fro
 import type { LeaseEnd } from './lease.ts';
 import type { Held } from './lease-events.ts';
 import type { Lease, Seat } from './lease-state.ts';
-import { expiryOf, freeSlot, leaseDueMs, leasesIn, seated, takenOf, tokenOf } from './lease-state.ts';
+import { expiryOf, freeSlot, holdEndMs, leaseDueMs, leasesIn, seated, takenOf, tokenOf } from './lease-state.ts';
 
 /** What a lease is asked for with; a ticket is one of these. */
 export type Asked = Pick<Ticket, 'leaseId' | 'holder' | 'client' | 'ttlMs' | 'bind' | 'key'>;
@@ -20,7 +20,7 @@ export function slotsOf(state: PoolState, engine: EngineState): number {
 
 /** The engine that a new lease goes to, the least loaded first; null when no slot is free for it. `queued`: for one who was waiting before a drain. */
 export function engineFor(state: PoolState, { nowMs, queued }: { readonly nowMs: number; readonly queued: boolean }): EngineState | null {
-  if (state.paused !== null) return null;
+  if (state.paused !== null || state.restoring) return null;
   let best: EngineState | null = null;
   let least = Number.POSITIVE_INFINITY;
   for (const engine of state.engines) {
@@ -76,7 +76,10 @@ export function seatTaken(turn: Turn, engine: EngineState, asked: Asked, claimBy
     ...base,
     grantedAtMs: wallMs,
     // Bound to a connection it lives by that, once somebody has it.
-    expiresMs: asked.bind === 'connection' && claimByMs === null ? null : expiryOf(base, maxHoldOf(turn.state), nowMs),
+    expiresMs:
+      asked.bind === 'connection' && claimByMs === null
+        ? holdEndMs(base, maxHoldOf(turn.state))
+        : expiryOf(base, maxHoldOf(turn.state), nowMs),
     renewals: 0,
     key: asked.key,
     claimByMs,
@@ -105,17 +108,15 @@ export function leaseEnded(turn: Turn, { lease, seat }: Held, how: LeaseEnd, mes
   const engine = generationIn(turn.state, seat);
   if (engine === undefined || engine.seats[seat.slot]?.id !== lease.id) return;
   const { nowMs, wallMs } = turn.env;
-  const heldMs = Math.round(nowMs - lease.grantedMs);
-  put(turn, { ...engine, seats: seated(engine.seats, seat.slot, null) });
+  // A reboot begins the monotonic clock anew.
+  const heldMs = Math.round(Math.max(0, nowMs >= lease.grantedMs ? nowMs - lease.grantedMs : wallMs - lease.grantedAtMs));
+  const after = put(turn, { ...engine, seats: seated(engine.seats, seat.slot, null) });
   turn.effects.push({ do: 'leaseEnded', ended: { held: { lease, seat }, how, endedAtMs: wallMs, heldMs, message } });
   emit(turn, `lease.${how}`, { lease: lease.id, holder: lease.holder, slot: lease.slot, heldMs, message, how }, engine);
-  if (engine.closing !== null) drainProgressed(turn, engine);
-}
-
-/** One lease less to wait for: of the pool where all of it drains, else of this engine. */
-function drainProgressed(turn: Turn, engine: EngineState): void {
-  const left = turn.state.drain === null ? takenOf(generationIn(turn.state, engine)?.seats ?? []) : activeLeases(turn.state);
-  emit(turn, 'drain.progress', { leases: left }, engine);
+  const cut = how === 'forced' || how === 'revoked';
+  if (engine.closing !== null && !cut) {
+    emit(turn, 'drain.progress', { leases: engine.closing.announced ? takenOf(after.seats) : activeLeases(turn.state) }, engine);
+  }
 }
 
 export function allLeasesEnded(turn: Turn, engine: EngineState, how: LeaseEnd, message: string): number {

@@ -14,7 +14,7 @@ export interface Given {
   readonly command: PoolCommand;
   readonly operationId: string;
   readonly stamp: Stamp;
-  readonly target?: ReloadTarget;
+  readonly targets?: readonly ReloadTarget[];
 }
 
 export type Targets = Partial<Pick<ActiveOperation, 'starts' | 'stops'>>;

@@ -4,19 +4,21 @@ import type { EngineState, Exit, Side } from '../engine/engine-state.ts';
 import { isLive, livePhase } from '../engine/engine-state.ts';
 import type { Identity } from '../engine/identity.ts';
 import { afterAbsence } from '../engine/samples-state.ts';
+import { allLeasesEnded } from '../lease/seats-state.ts';
 import { rebooted } from '../policy/breaker.ts';
-import { rolloutFailed } from '../rollout/failed-state.ts';
+import { candidateUnborn, rolloutFailed } from '../rollout/failed-state.ts';
 import { setsKept, withSets } from '../rollout/plan-state.ts';
 import { rolloutPrepared } from '../rollout/prepare-state.ts';
 import { canaryLeft } from './breakers-state.ts';
+import { engineDrainEnded, poolDrainEnded } from './drain-state.ts';
 import { exited, STUCK_AFTER_MS, stopTold } from './endings-state.ts';
 import { backoffAnnounced, causeAgain, rebootEnded } from './failures-state.ts';
-import { parted } from './others-state.ts';
+import { leftBeside } from './others-state.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
 import type { About } from './starts-state.ts';
 import { newRun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
-import { currentSpec, emit, engineAt, generationIn, put, putRun, refOf, specOf } from './turn.ts';
+import { allEngines, currentSpec, emit, engineAt, generationIn, put, putRun, refOf, specOf } from './turn.ts';
 
 /** The file's spec acts at the next start of each engine; a pool that is gone from the file runs on as it was. */
 export function configured(turn: Turn, spec: PoolSpec | null, specId: string): void {
@@ -73,11 +75,13 @@ export function machineRebooted(turn: Turn): void {
     restarts: [],
     storm: [],
     limiterLevel: 'below',
-    drain: null,
   };
   rolloutFailed(turn, { code: 'reload_failed', message: 'the host was rebooted in the middle of it', cancelled: false });
-  for (const other of turn.state.others) rebootEnded(turn, other);
-  for (const engine of turn.state.engines) rebootEnded(turn, engine);
+  for (const engine of allEngines(turn.state)) {
+    allLeasesEnded(turn, engine, 'engine_lost', 'the host was rebooted');
+    rebootEnded(turn, generationIn(turn.state, engine) ?? engine);
+  }
+  poolDrainEnded(turn, 'drained');
   for (const engine of turn.state.engines) {
     const phase = engine.phase.is === 'backoff' ? { ...engine.phase, dueMs: nowMs, delayMs: 0 } : engine.phase;
     put(turn, {
@@ -123,7 +127,8 @@ export function adopted(turn: Turn, engine: EngineState, identity: Identity): vo
     case 'stuck':
       // It could not be proved to be ours, and now it can: it goes on, once it has shown that it is ready.
       if (live.why === 'unproven' && run.endReason === null) {
-        put(turn, { ...engine, phase: { is: 'starting', step: 'probing', run } });
+        engineDrainEnded(turn, engine, 'cancelled');
+        put(turn, { ...engine, closing: null, phase: { is: 'starting', step: 'probing', run } });
         turn.effects.push({ do: 'probe', ref, phase: 'starting' });
         return;
       }
@@ -155,7 +160,7 @@ export function recovered(
     ...engine,
     side,
     generation: about.generation,
-    issued: about.generation,
+    issued: Math.max(engine.issued, about.generation),
     port,
     phase: { is: 'starting', step: 'probing', run },
   });
@@ -167,7 +172,7 @@ export function recovered(
 export function counted(turn: Turn, about: About): void {
   const engine = engineAt(turn, about.replica);
   if (!isLive(engine) && engine.generation < about.generation)
-    put(turn, { ...engine, generation: about.generation, issued: about.generation });
+    put(turn, { ...engine, generation: about.generation, issued: Math.max(engine.issued, about.generation) });
 }
 
 /** It ended while no daemon was there; its launcher has kept the code. What is left of its tree is ended as after any exit. */
@@ -201,12 +206,8 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
   const ref = refOf(turn, engine);
   turn.effects.push({ do: 'release', ref }, { do: 'releaseDevice', ref });
   if (engine.role !== 'serving') {
-    parted(turn, engine);
-    rolloutFailed(turn, {
-      code: 'reload_failed',
-      message: `the daemon died before it could start ${turn.state.name}/${engine.replica}`,
-      cancelled: false,
-    });
+    leftBeside(turn, engine);
+    if (engine.role === 'candidate') candidateUnborn(turn, engine);
     return;
   }
   const failedBefore = isAutomaticRestart(live.run.cause) || live.run.cause === 'canary' || live.run.cause === 'trial';

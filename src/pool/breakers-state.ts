@@ -5,6 +5,7 @@
 import type { EngineState, StartCause } from '../engine/engine-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { closed, closedBreaker, opened, trialFailed } from '../policy/breaker.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import type { ClassState, PoolState } from './pool-state.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, emit, put, stampOf } from './turn.ts';
@@ -84,9 +85,14 @@ export function causeLetGo(cause: StartCause): StartCause {
 
 /** The missing engines a half-open breaker of that name could try now: fewest failures first, then the lowest replica. */
 export function canaryCandidates(state: PoolState, name: string, nowMs: number): EngineState[] {
-  return missing(state, name)
+  return triable(state, name)
     .filter((engine) => triableAtMs(engine) <= nowMs)
     .toSorted((one, other) => one.row - other.row || one.replica - other.replica);
+}
+
+/** Missing, and its place is not a reload's. */
+export function triable(state: PoolState, name: string): EngineState[] {
+  return missing(state, name).filter(({ replica }) => !isBeingReplaced(state, replica));
 }
 
 /** From when on it may be tried: a stranger that stands in its way is waited for, its back-off is not. */
@@ -94,11 +100,12 @@ export function triableAtMs({ phase }: EngineState): number {
   return phase.is === 'backoff' && phase.why !== 'failure' ? phase.dueMs : Number.NEGATIVE_INFINITY;
 }
 
-/** Wanted, and waiting for a start: `idle` only until this turn has decided on it. */
+/** Wanted, and waiting for a start: `idle` only until this turn has decided on it. What a reload tries in its place is its business. */
 export function missing(state: PoolState, name: string): EngineState[] {
   return state.engines.filter(
     (engine) =>
       isWanted(state, engine) &&
+      !isBeingReplaced(state, engine.replica) &&
       (engine.phase.is === 'backoff' || engine.phase.is === 'idle') &&
       (name === ANY || engine.lastFailureClass === name),
   );

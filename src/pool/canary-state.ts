@@ -3,6 +3,7 @@ import type { EngineState } from '../engine/engine-state.ts';
 import { isLive, livePhase } from '../engine/engine-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { waited } from '../policy/breaker.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import { ANY, breakerClosed, breakerNamed, canaryCandidates, missing, poolBreakerOpened, putBreaker } from './breakers-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { startBegun } from './starts-state.ts';
@@ -56,9 +57,10 @@ function halfOpened(turn: Turn, name: string): void {
   turn.state = { ...turn.state, canary: { of: name, replica: canary.replica, generation: canary.generation } };
 }
 
-/** Not missing, and yet to prove itself: what a person retries. A replica that a scale or another file has just added is missing in a moment. */
+/** Not missing, and yet to prove itself: what a person retries, or a reload tries. A replica that a scale or another file has just added is missing in a moment. */
 function someToCome(state: PoolState, name: string): boolean {
   if (name === ANY && wantedReplicas(state).some((replica) => engineIn(state, replica) === undefined)) return true;
+  if (name === ANY && wantedReplicas(state).some((replica) => isBeingReplaced(state, replica))) return true;
   return state.engines.some((engine) => {
     const live = livePhase(engine);
     const retried = live !== null && live.is !== 'stuck' && live.run.cause === 'retry' && !live.run.succeeded;

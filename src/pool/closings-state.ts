@@ -6,9 +6,9 @@ import type { Closing, EngineState } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import { leasesIn, takenOf } from '../lease/lease-state.ts';
-import { allLeasesEnded, holdersTold, inUseOf } from '../lease/seats-state.ts';
-import { rolloutFailed } from '../rollout/failed-state.ts';
-import { drainForced, engineDrainBegun } from './drain-state.ts';
+import { allLeasesEnded, holdersTold, inUseOf, leaseDueBy } from '../lease/seats-state.ts';
+import { canGoBack, rolloutFailed } from '../rollout/failed-state.ts';
+import { drainForced, engineDrainBegun, engineDrainEnded } from './drain-state.ts';
 import { stopTold } from './endings-state.ts';
 import { operationForced, stepped } from './operation-state.ts';
 import type { Turn } from './turn.ts';
@@ -18,7 +18,7 @@ import { isWanted } from './wanted-state.ts';
 /** No answer of the busy gauge in so many rounds: then it cannot be seen, and only leases are waited for. */
 const UNHEARD_MAX = 3;
 
-export type ClosingOrder = Omit<Closing, 'sinceMs' | 'inUse'>;
+export type ClosingOrder = Omit<Closing, 'sinceMs' | 'inUse' | 'announced'>;
 
 /** Begins it, or changes one that has begun: the earlier deadline holds unless `extend`. An engine that nobody can use yet ends at once. */
 export function engineClosed(turn: Turn, engine: EngineState, order: ClosingOrder, extend = false): void {
@@ -28,21 +28,29 @@ export function engineClosed(turn: Turn, engine: EngineState, order: ClosingOrde
   const { nowMs } = turn.env;
   const was = engine.closing;
   const deadlineMs = was === null || extend ? order.deadlineMs : Math.min(was.deadlineMs, order.deadlineMs);
-  const closing: Closing = { ...order, deadlineMs, sinceMs: was?.sinceMs ?? nowMs, inUse: was?.inUse ?? null };
+  const closing: Closing = {
+    ...order,
+    deadlineMs,
+    sinceMs: was?.sinceMs ?? nowMs,
+    announced: was?.announced ?? turn.state.drain === null,
+    inUse: was?.inUse ?? null,
+  };
   const known = put(turn, { ...engine, closing });
+  leaseDueBy(turn, deadlineMs);
   if (was === null) {
     const users = takenOf(engine.seats);
     const until = users === 0 ? '' : `, ${users} leases are held, at most until ${stampOf(turn.env, deadlineMs)}`;
     stepped(turn, engine.replica, `${idOf(turn, engine)} takes no new leases${until}`);
-    engineDrainBegun(turn, known, deadlineMs);
+    engineDrainBegun(turn, known);
     if (specOf(turn.state, live.run.specId).inUse !== null) turn.effects.push({ do: 'askInUse', ref: refOf(turn, known) });
   }
   holdersTold(turn, known);
 }
 
-/** It stays after all. */
+/** It stays after all; one that is ending already goes on to its end. */
 export function engineReopened(turn: Turn, engine: EngineState): void {
-  if (engine.closing === null) return;
+  if (engine.closing === null || (engine.phase.is !== 'ready' && engine.phase.is !== 'unready')) return;
+  engineDrainEnded(turn, engine, 'cancelled');
   const seats = engine.seats.map((lease) => (lease === null ? null : { ...lease, drainTold: false }));
   put(turn, { ...engine, closing: null, seats });
   stepped(turn, engine.replica, `${idOf(turn, engine)} takes leases again`);
@@ -91,7 +99,7 @@ export function isInUse(turn: Turn, engine: EngineState): boolean {
 
 /** ORDER: the leases end with this turn's commit, and TERM goes out behind it. */
 function deadlinePassed(turn: Turn, engine: EngineState, closing: Closing): void {
-  if (closing.atDeadline === 'abort') {
+  if (closing.atDeadline === 'abort' && canGoBack(turn.state)) {
     const users = leasesIn(engine.seats).map(({ holder }) => holder);
     const who = users.length === 0 ? 'its busy gauge says that it is in use' : `leases are held by ${users.slice(0, 5).join(', ')}`;
     rolloutFailed(turn, {
@@ -102,11 +110,10 @@ function deadlinePassed(turn: Turn, engine: EngineState, closing: Closing): void
     return;
   }
   const leases = leasesIn(engine.seats);
+  const how = closing.atDeadline === 'revoked' ? 'revoked' : 'forced';
   const message =
-    closing.atDeadline === 'forced'
-      ? `${idOf(turn, engine)} was drained, and its deadline has come`
-      : `${idOf(turn, engine)} was stopped at once`;
-  allLeasesEnded(turn, engine, closing.atDeadline, message);
+    how === 'forced' ? `${idOf(turn, engine)} was drained, and its deadline has come` : `${idOf(turn, engine)} was stopped at once`;
+  allLeasesEnded(turn, engine, how, message);
   for (const { holder, grantedMs } of leases) {
     stepped(
       turn,
@@ -115,7 +122,7 @@ function deadlinePassed(turn: Turn, engine: EngineState, closing: Closing): void
     );
   }
   operationForced(turn, engine.replica);
-  if (closing.atDeadline === 'forced') drainForced(turn, engine, leases.length);
+  if (how === 'forced') drainForced(turn, engine, leases.length);
   const after = generationIn(turn.state, engine);
   if (after !== undefined) stopTold(turn, putRun(turn, after, { cut: true }), 'requested');
 }

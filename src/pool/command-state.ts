@@ -3,11 +3,10 @@
  * A newer command takes the place of one it contradicts.
  */
 import type { Stamp } from '../engine/engine-state.ts';
-import { isLive } from '../engine/engine-state.ts';
 import { rolloutFailed } from '../rollout/failed-state.ts';
 import { reloadTold, restartTold } from '../rollout/reload-commands-state.ts';
 import type { Given } from './begun-state.ts';
-import { begun, holdPut, targetsOf } from './begun-state.ts';
+import { begun, holdPut } from './begun-state.ts';
 import { ended } from './operation-state.ts';
 import { resetTold } from './reset-state.ts';
 import { scaleTold } from './scale-state.ts';
@@ -15,7 +14,6 @@ import { poolRuns, retryTold, startTold } from './start-commands-state.ts';
 import { drainTold, pauseTold, resumeTold, stopCommanded } from './stop-commands-state.ts';
 import type { Turn } from './turn.ts';
 import { engineAt, refOf } from './turn.ts';
-import { isWanted } from './wanted-state.ts';
 
 export function commanded(turn: Turn, given: Given): void {
   const { command } = given;
@@ -25,7 +23,7 @@ export function commanded(turn: Turn, given: Given): void {
     case 'stop':
       return stopCommanded(turn, given, command);
     case 'restart':
-      return command.now ? restartedNow(turn, given, command.replica) : restartTold(turn, given, command.replica);
+      return restartTold(turn, given, command);
     case 'drain':
       return drainTold(turn, given, command);
     case 'pause':
@@ -58,24 +56,18 @@ export function cancelled(turn: Turn, operationId: string, by: Stamp): void {
   if (rollout?.operationId === operationId) return rolloutFailed(turn, { code: 'conflict', message, cancelled: true });
   if (waitingReload?.operationId === operationId) turn.state = { ...turn.state, waitingReload: null };
   if (waitingScale?.operationId === operationId) turn.state = { ...turn.state, waitingScale: null };
-  if (operation.kind === 'drain') drainTakenBack(turn, operation.stops, by);
+  if (operation.kind === 'drain') drainTakenBack(turn, operation.stamp, by);
   const still = turn.state.operations.find(({ id }) => id === operationId);
   if (still !== undefined) ended(turn, still, { is: 'cancelled', message });
 }
 
-function drainTakenBack(turn: Turn, replicas: readonly number[], by: Stamp): void {
-  if (turn.state.wanted.state === 'drained') return poolRuns(turn, by);
-  for (const replica of replicas) {
-    if (engineAt(turn, replica).held?.as === 'drained') holdPut(turn, replica, null);
-  }
+/** What that very command has set: a newer one's word stands. */
+function drainTakenBack(turn: Turn, given: Stamp, by: Stamp): void {
+  const { wanted } = turn.state;
+  if (wanted.state === 'drained' && isStamp(wanted.override, given)) poolRuns(turn, by);
+  for (const { replica, held } of turn.state.engines) if (held?.as === 'drained' && isStamp(held, given)) holdPut(turn, replica, null);
 }
 
-/** `restart --now`: one engine after the other is cut and started. */
-function restartedNow(turn: Turn, given: Given, replica: number | null): void {
-  const replicas = targetsOf(turn.state, replica).filter((target) => {
-    const engine = engineAt(turn, target);
-    return isWanted(turn.state, engine) && (isLive(engine) || engine.breaker.is === 'closed');
-  });
-  begun(turn, given, { starts: replicas.map((target) => ({ replica: target, after: engineAt(turn, target).generation })) });
-  turn.state = { ...turn.state, rolling: { operationId: given.operationId, replicas, current: null } };
+function isStamp(one: Stamp | null, other: Stamp): boolean {
+  return one !== null && one.by === other.by && one.atMs === other.atMs && one.reason === other.reason;
 }

@@ -7,13 +7,15 @@ import type { Drain } from './pool-state.ts';
 import type { Turn } from './turn.ts';
 import { allEngines, emit, stampOf } from './turn.ts';
 
+type DrainOutcome = 'drained' | 'forced' | 'cancelled';
+
 /** Of the pool. A second one takes the shorter deadline, unless it says that it may be longer. */
 export function poolDrainBegun(turn: Turn, drain: Omit<Drain, 'sinceMs' | 'cut'>, extend: boolean): Drain {
   const was = turn.state.drain;
   const deadlineMs = was === null || extend ? drain.deadlineMs : Math.min(was.deadlineMs, drain.deadlineMs);
   const now: Drain = { ...drain, deadlineMs, sinceMs: was?.sinceMs ?? turn.env.nowMs, cut: was?.cut ?? 0 };
   turn.state = { ...turn.state, drain: now };
-  emit(turn, 'drain.started', {
+  emit(turn, was === null ? 'drain.started' : 'drain.progress', {
     ...begun(turn, now.deadlineMs, activeLeases(turn.state)),
     kind: drain.kind,
     queueDepth: turn.state.tickets.length,
@@ -21,9 +23,10 @@ export function poolDrainBegun(turn: Turn, drain: Omit<Drain, 'sinceMs' | 'cut'>
   return now;
 }
 
-export function engineDrainBegun(turn: Turn, engine: EngineState, deadlineMs: number): void {
-  if (turn.state.drain === null)
-    emit(turn, 'drain.started', { ...begun(turn, deadlineMs, takenOf(engine.seats)), kind: 'engine', queueDepth: 0 }, engine);
+export function engineDrainBegun(turn: Turn, engine: EngineState): void {
+  const { closing, seats } = engine;
+  if (closing?.announced)
+    emit(turn, 'drain.started', { ...begun(turn, closing.deadlineMs, takenOf(seats)), kind: 'engine', queueDepth: 0 }, engine);
 }
 
 export function drainForced(turn: Turn, engine: EngineState, leases: number): void {
@@ -32,24 +35,29 @@ export function drainForced(turn: Turn, engine: EngineState, leases: number): vo
   emit(turn, 'drain.forced', { leases, message: `${leases} leases were cut at the deadline` }, engine);
 }
 
-export function engineDrainEnded(turn: Turn, engine: EngineState, cut: boolean): void {
+export function engineDrainEnded(turn: Turn, engine: EngineState, outcome: DrainOutcome): void {
   const { closing } = engine;
-  if (closing === null || turn.state.drain !== null) return;
-  emit(turn, 'drain.finished', { outcome: cut ? 'forced' : 'drained', durationMs: Math.round(turn.env.nowMs - closing.sinceMs) }, engine);
+  if (closing?.announced) emit(turn, 'drain.finished', { outcome, durationMs: lastedMs(turn, closing.sinceMs) }, engine);
 }
 
-/** The whole pool is empty. */
+/** The whole pool is empty, but for what KILL could not end: nobody knows how long that stays, and nobody waits for it. */
 export function poolDrainSettled(turn: Turn): void {
   const { drain } = turn.state;
-  if (drain === null || allEngines(turn.state).some(isLive)) return;
-  poolDrainEnded(turn, drain.cut > 0 ? 'forced' : 'drained');
+  if (drain === null) return;
+  const left = allEngines(turn.state).filter(isLive);
+  if (left.every(({ phase }) => phase.is === 'stuck')) poolDrainEnded(turn, drain.cut + left.length > 0 ? 'forced' : 'drained');
 }
 
-export function poolDrainEnded(turn: Turn, outcome: 'drained' | 'forced' | 'cancelled'): void {
+export function poolDrainEnded(turn: Turn, outcome: DrainOutcome): void {
   const { drain } = turn.state;
   if (drain === null) return;
   turn.state = { ...turn.state, drain: null };
-  emit(turn, 'drain.finished', { outcome, leases: drain.cut, durationMs: Math.round(turn.env.nowMs - drain.sinceMs) });
+  emit(turn, 'drain.finished', { outcome, leases: drain.cut, durationMs: lastedMs(turn, drain.sinceMs) });
+}
+
+/** A reboot begins the monotonic clock anew. */
+function lastedMs({ env }: Turn, sinceMs: number): number {
+  return Math.max(0, Math.round(env.nowMs - sinceMs));
 }
 
 function begun(turn: Turn, deadlineMs: number, leases: number) {

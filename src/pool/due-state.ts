@@ -3,11 +3,12 @@ import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import { rolloutDueMs } from '../rollout/rollout-due-state.ts';
-import { ANY, missing, triableAtMs } from './breakers-state.ts';
+import { ANY, triable, triableAtMs } from './breakers-state.ts';
 import type { Gates } from './gates-state.ts';
 import { gatesAt } from './gates-state.ts';
-import { nextLeaseDueMs } from './lease-due-state.ts';
+import { leasesDueMs } from './lease-due-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { stableAtMs } from './settle-state.ts';
 import { allEngines, currentSpec, specOf } from './turn.ts';
@@ -21,7 +22,7 @@ export function dueMs(state: PoolState, nowMs: number): number {
   const gates = gatesAt(state, nowMs);
   const engines = allEngines(state).map((engine) => engineDueMs(state, engine, gates));
   const shown = state.restartCount > 0 ? stableAtMs(state) : NEVER;
-  return Math.min(shown, breakersDueMs(state), rolloutDueMs(state), nextLeaseDueMs(state), ...engines);
+  return Math.min(shown, breakersDueMs(state), rolloutDueMs(state, nowMs), leasesDueMs(state), ...engines);
 }
 
 function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): number {
@@ -30,13 +31,14 @@ function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): numbe
     case 'starting':
       return startDueMs(state, engine);
     case 'ready':
-      return Math.min(closingDueMs(engine), engine.role === 'serving' ? provenDueMs(state, engine) : NEVER);
+      return engine.role === 'serving' ? provenDueMs(state, engine) : NEVER;
     case 'unready':
-      return Math.min(closingDueMs(engine), phase.why === 'reported' ? reportedUntilMs(engine) : NEVER);
+      return phase.why === 'reported' ? reportedUntilMs(engine) : NEVER;
     case 'stopping':
       return phase.stuckAtMs ?? phase.killAtMs;
     case 'backoff': {
-      if (state.shuttingDown || !isWanted(state, engine)) return NEVER;
+      // Its place is a reload's: `startsDecided` leaves it alone, and so does time.
+      if (state.shuttingDown || !isWanted(state, engine) || isBeingReplaced(state, engine.replica)) return NEVER;
       const gate = gates.of(engine);
       if (gate.is === 'free') return gates.nowMs;
       return Math.min(ownBreakerDueMs(state, engine), gate.by === 'breaker_open' && gate.which !== 'engine' ? NEVER : gate.untilMs);
@@ -44,10 +46,6 @@ function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): numbe
     default:
       return NEVER;
   }
-}
-
-function closingDueMs({ closing }: EngineState): number {
-  return closing?.deadlineMs ?? NEVER;
 }
 
 /** Its own breaker is half open when its time has come, also while that of a class holds the engine back all the same. */
@@ -88,6 +86,6 @@ function breakerDueMs(state: PoolState, name: string, breaker: Breaker): number 
     case 'open':
       return breaker.untilMs;
     case 'half_open':
-      return Math.min(NEVER, ...missing(state, name).map(triableAtMs));
+      return Math.min(NEVER, ...triable(state, name).map(triableAtMs));
   }
 }

@@ -2,8 +2,6 @@
 import { livePhase } from '../engine/engine-state.ts';
 import type { EngineRef } from '../engine/identity.ts';
 import type { LeaseEars } from '../lease/lease-ears.ts';
-import type { Store } from '../store/store.ts';
-import { EMPTY_BATCH } from '../store/store.ts';
 import type { Effect } from './effects.ts';
 import type { HistoryEntry } from './host.ts';
 import type { PoolEvent } from './pool-events.ts';
@@ -15,10 +13,10 @@ import { currentSpec, generationIn, specOf } from './turn.ts';
 export interface RunnerParts {
   readonly room: Room;
   readonly gate: StartGate;
-  readonly store: Store;
   readonly leases: LeaseEars;
   readonly state: () => PoolState;
   readonly post: (event: PoolEvent) => void;
+  readonly record: (entry: HistoryEntry) => void;
   readonly fault: (error: unknown) => void;
 }
 
@@ -139,10 +137,8 @@ export class EffectRunner {
   }
 
   #onExit(entry: HistoryEntry): void {
-    const { room, store, state } = this.#parts;
-    this.#answer(room.onExit(currentSpec(state()), entry), (onExit) => {
-      store.commit({ ...EMPTY_BATCH, exits: [{ ...entry, onExit }] });
-    });
+    const { room, state, record } = this.#parts;
+    this.#answer(room.onExit(currentSpec(state()), entry), (onExit) => record({ ...entry, onExit }));
   }
 
   #answer<T>(promise: Promise<T>, told: (answer: T) => void): void {

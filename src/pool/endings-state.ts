@@ -8,7 +8,7 @@ import type { EndReason } from '../policy/crash-class.ts';
 import { canaryFailed, canaryLeft } from './breakers-state.ts';
 import { generationEnded } from './failures-state.ts';
 import { operationForced, stepped } from './operation-state.ts';
-import { parted } from './others-state.ts';
+import { leftBeside } from './others-state.ts';
 import type { Evidence } from './pool-events.ts';
 import type { Turn } from './turn.ts';
 import { emit, put, putRun, refOf, specOf } from './turn.ts';
@@ -85,7 +85,7 @@ function calledOff(turn: Turn, engine: EngineState): void {
   const ref = refOf(turn, engine);
   canaryLeft(turn, engine);
   if (engine.role === 'serving') put(turn, { ...engine, closing: null, phase: { is: 'idle' } });
-  else parted(turn, engine);
+  else leftBeside(turn, engine);
   turn.effects.push({ do: 'abandon', ref }, { do: 'releaseDevice', ref });
   emit(turn, 'engine.stopped', { reason: 'called_off' }, engine);
 }

@@ -1,15 +1,17 @@
 /** Why an engine is as it is, in a word and in one sentence with the numbers and what ends it. A question. */
-import type { Closing, EngineState } from '../engine/engine-state.ts';
+import type { Closing, EngineState, LivePhase } from '../engine/engine-state.ts';
 import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import { stoodForMs } from '../engine/samples-state.ts';
 import { takenOf } from '../lease/lease-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import { isCanary } from './breakers-state.ts';
 import { span } from './end-message.ts';
 import type { Gate, Gates } from './gates-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { limitOf } from './restarts-state.ts';
+import { devicesOf } from './start-gate-state.ts';
 import type { EngineStateName } from './status.ts';
 import { specOf, stamp } from './turn.ts';
 import { isMember, isWanted } from './wanted-state.ts';
@@ -28,6 +30,8 @@ export function engineStateName(engine: EngineState): EngineStateName {
 
 export function engineReason(state: PoolState, engine: EngineState, gates: Gates): Reason {
   const { phase } = engine;
+  const placeTaken = (phase.is === 'idle' || phase.is === 'backoff') && isWanted(state, engine) && isBeingReplaced(state, engine.replica);
+  if (placeTaken) return { ...replacedReason(state), nextStartMs: null };
   switch (phase.is) {
     case 'idle':
       return { ...idleReason(state, engine), nextStartMs: null };
@@ -48,6 +52,10 @@ export function engineReason(state: PoolState, engine: EngineState, gates: Gates
   }
 }
 
+function replacedReason({ rollout }: PoolState): Omit<Reason, 'nextStartMs'> {
+  return { reason: 'replaced', message: `the ${rollout?.kind ?? 'reload'} that is under way starts the new one in its place` };
+}
+
 function readyReason(state: PoolState, engine: EngineState, nowMs: number): Omit<Reason, 'nextStartMs'> {
   const { closing, paused } = engine;
   if (closing !== null) return closingReason(state, engine, closing, nowMs);
@@ -64,7 +72,15 @@ function closingReason(state: PoolState, engine: EngineState, closing: Closing, 
   const left = span(Math.max(0, closing.deadlineMs - nowMs));
   const end = closing.atDeadline === 'abort' ? 'then the reload is called off' : 'then they are cut';
   const message = `${users} leases are held${others}; ends when nobody uses it any more, in ${left} at the latest: ${end}`;
-  return { reason: closing.for === 'rollout' ? 'replaced' : (engine.held?.as ?? state.wanted.state), message };
+  return { reason: closingWhy(state, engine, closing), message };
+}
+
+function closingWhy(state: PoolState, engine: EngineState, closing: Closing): string {
+  if (state.shuttingDown) return 'shutting_down';
+  if (closing.for === 'rollout') return 'replaced';
+  if (engine.held !== null) return engine.held.as === 'drained' ? 'drained' : 'stopped_by_hand';
+  if (state.wanted.state === 'running') return isMember(state, engine.replica) ? 'replaced' : 'scaled_down';
+  return state.wanted.state === 'drained' ? 'drained' : 'pool_stopped';
 }
 
 function idleReason(state: PoolState, engine: EngineState): Omit<Reason, 'nextStartMs'> {
@@ -134,7 +150,8 @@ function liveReason(state: PoolState, engine: EngineState, nowMs: number): Omit<
     case 'starting': {
       const left = run.spawnedMs === null ? '' : `, ${span(Math.max(0, startEndsMs(run, spec.startTimeoutMs) - nowMs))} left`;
       const canary = isCanary(state, engine) ? ' (the one try of an open breaker)' : '';
-      return { reason: live.step, message: `${STEPS[live.step]}${left}${canary}${last}` };
+      const place = live.step === 'queued' ? placeOf(state, engine) : '';
+      return { reason: live.step, message: `${STEPS[live.step]}${place}${left}${canary}${last}` };
     }
     case 'unready':
       if (live.why === 'reported') {
@@ -166,6 +183,24 @@ function liveReason(state: PoolState, engine: EngineState, nowMs: number): Omit<
     case 'ready':
       return { reason: null, message: null };
   }
+}
+
+/** The device that it waits for, and who of its own pool has it: other pools' engines are not seen from here. */
+function placeOf(state: PoolState, engine: EngineState): string {
+  const device = livePhase(engine)?.run.device ?? null;
+  if (device === null) return '';
+  const wanted = devicesOf(device);
+  const holders = state.engines.flatMap((other) => {
+    const live = livePhase(other);
+    if (other === engine || live === null || !hasDevice(live) || !devicesOf(live.run.device).some((one) => wanted.includes(one))) return [];
+    return [`${idIn(state, other)} ${live.is === 'starting' ? 'loads' : live.is === 'stuck' ? 'is stuck' : 'is being stopped'}`];
+  });
+  return ` on device ${device}${holders.length === 0 ? '' : `, where ${holders.join(', ')}`}`;
+}
+
+/** From its place to spawn until it is ready for the first time, or gone. */
+function hasDevice(live: LivePhase): boolean {
+  return live.run.firstReadyMs === null && (live.is !== 'starting' || live.step === 'spawning' || live.step === 'probing');
 }
 
 function lastClass(engine: EngineState): string {

@@ -22,7 +22,7 @@ import { engineDrainEnded } from './drain-state.ts';
 import { describeEnd } from './end-message.ts';
 import type { HistoryEntry } from './host.ts';
 import { stepped } from './operation-state.ts';
-import { parted } from './others-state.ts';
+import { leftBeside } from './others-state.ts';
 import type { Evidence } from './pool-events.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
 import type { Turn } from './turn.ts';
@@ -88,7 +88,7 @@ interface Conclusion {
 function concluded(turn: Turn, engine: EngineState, end: Conclusion): void {
   const spec = currentSpec(turn.state);
   const decided = verdict(end.klass, spec.restart);
-  const failure = isFailure(end.klass, spec.restart);
+  const failure = engine.role === 'serving' && isFailure(end.klass, spec.restart);
   const entry = entryOf(turn, engine, { ...end, failure });
   const { class: _class, ...rest } = entry;
   const lastExit = {
@@ -102,9 +102,10 @@ function concluded(turn: Turn, engine: EngineState, end: Conclusion): void {
   };
   const ref = refOf(turn, engine);
   turn.effects.push({ do: 'record', entry }, { do: 'releaseDevice', ref }, { do: 'release', ref });
-  engineDrainEnded(turn, engine, end.run.cut);
+  engineDrainEnded(turn, engine, end.run.cut ? 'forced' : 'drained');
+  if (failure) turn.state = { ...turn.state, crashCount: turn.state.crashCount + 1 };
   if (engine.role !== 'serving') return otherConcluded(turn, { ...engine, lastExit }, { entry, failure, seen: end.exit.seen });
-  if (failure) turn.state = { ...turn.state, crashCount: turn.state.crashCount + 1, lastError: `${engineId(ref)}: ${end.message}` };
+  if (failure) turn.state = { ...turn.state, lastError: `${engineId(ref)}: ${end.message}` };
   const ended = { ...engine, lastExit, closing: null, reports: [] };
   exitAnnounced(turn, ended, { entry, failure, seen: end.exit.seen });
   stepped(turn, engine.replica, `${engineId(ref)} has ended: ${end.message}`);
@@ -131,7 +132,7 @@ function concluded(turn: Turn, engine: EngineState, end: Conclusion): void {
   }
 }
 
-/** A candidate has had its one start, a retiring engine was on its way out: neither counts for anything. */
+/** A candidate has had its one start, a retiring engine was on its way out: neither counts for a row, a breaker or a restart. */
 function otherConcluded(
   turn: Turn,
   engine: EngineState,
@@ -143,9 +144,8 @@ function otherConcluded(
     engine.replica,
     `the ${engine.role} generation ${engine.generation} of ${told.entry.engine} has ended: ${told.entry.message}`,
   );
-  parted(turn, engine);
-  turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
-  if (engine.role === 'candidate') candidateEnded(turn, told.entry);
+  leftBeside(turn, engine);
+  if (engine.role === 'candidate') candidateEnded(turn, engine, told.entry);
 }
 
 function failed(turn: Turn, engine: EngineState, end: Conclusion): void {

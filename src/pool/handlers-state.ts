@@ -6,6 +6,7 @@ import type { ProbeResult } from '../engine/samples-state.ts';
 import { healthOf, sampled } from '../engine/samples-state.ts';
 import type { LeaseEvent } from '../lease/lease-events.ts';
 import { opened } from '../lease/opened-state.ts';
+import { rolloutFailed } from '../rollout/failed-state.ts';
 import { candidatePrepared } from '../rollout/prepare-state.ts';
 import { adopted, configured, counted, endedMeanwhile, machineRebooted, neverStarted, recovered, unproven } from './boot-state.ts';
 import { inUseHeard } from './closings-state.ts';
@@ -33,7 +34,7 @@ export function handled(turn: Turn, event: Exclude<PoolEvent, LeaseEvent>): void
       return machineRebooted(turn);
     case 'shutdown':
       turn.state = { ...turn.state, shuttingDown: true };
-      return;
+      return rolloutFailed(turn, { code: 'shutting_down', message: 'the daemon was shut down in the middle of it', cancelled: false });
     case 'prepared':
       prepared(turn, event.specId, event.failure);
       return candidatePrepared(turn, event.specId, event.failure);
@@ -88,6 +89,7 @@ function probed(turn: Turn, engine: EngineState, result: ProbeResult): void {
   const { probes } = specOf(turn.state, live.run.specId);
   const samples = sampled(live.run.samples, probes, { ...result, nowMs: turn.env.nowMs });
   const known = samples === live.run.samples ? engine : putRun(turn, engine, { samples });
-  if (result.kind === 'inUse') inUseHeard(turn, known);
-  else probeSampled(turn, known, healthOf(samples, probes));
+  if (result.kind !== 'inUse') return probeSampled(turn, known, healthOf(samples, probes));
+  // A question without an answer tells nothing: what the samples hold then is of before.
+  if (result.ok) inUseHeard(turn, known);
 }

@@ -107,7 +107,7 @@ export interface Host {
   operation(id: string): Operation;
   /** The operation once it has ended, or as it is after `waitMs`. */
   operationEnded(id: string, waitMs: number): Promise<Operation>;
-  /** Takes back what of it has not happened yet. Throws PooldError `operation_not_found`, `conflict` when it is over. */
+  /** Takes back what of it has not happened yet. Throws PooldError `operation_not_found`, `conflict` when it is over, `storage_full`. */
   cancel(id: string, actor: Actor): Operation;
   explain(pool: string, replica: number | null): readonly Explanation[];
   history(

@@ -49,14 +49,19 @@ export function operationForced(turn: Turn, replica: number): void {
   turn.state = {
     ...turn.state,
     operations: turn.state.operations.map((operation) =>
-      operation.stops.includes(replica) || operation.id === turn.state.rollout?.operationId ? { ...operation, forced: true } : operation,
+      operation.stops.includes(replica) || isOfRollout(turn.state, operation, replica) ? { ...operation, forced: true } : operation,
     ),
   };
 }
 
+function isOfRollout({ rollout }: PoolState, operation: ActiveOperation, replica: number): boolean {
+  if (rollout === null || operation.id !== rollout.operationId) return false;
+  return [...rollout.todo, ...rollout.done].includes(replica) || rollout.units.some((unit) => unit.replica === replica);
+}
+
 /** Whether what happens to the replica is a step of the operation. */
-function isAbout({ rollout }: PoolState, operation: ActiveOperation, replica: number): boolean {
-  if (operation.id === rollout?.operationId) return true;
+function isAbout(state: PoolState, operation: ActiveOperation, replica: number): boolean {
+  if (isOfRollout(state, operation, replica)) return true;
   return operation.stops.includes(replica) || operation.starts.some((target) => target.replica === replica);
 }
 
@@ -183,8 +188,10 @@ function verdictOf(turn: Turn, operation: ActiveOperation): Verdict {
 function stopsVerdict(turn: Turn, operation: ActiveOperation): Verdict | null {
   for (const replica of operation.stops) {
     const engine = engineIn(turn.state, replica);
-    if (engine?.phase.is === 'stuck') return stuckStop(turn, operation, engine);
-    if (turn.state.others.some((other) => other.replica === replica && isLive(other))) return { is: 'running' };
+    const others = turn.state.others.filter((other) => other.replica === replica);
+    const stuck = [engine, ...others].find((one) => one?.phase.is === 'stuck');
+    if (stuck !== undefined) return stuckStop(turn, operation, stuck);
+    if (others.length > 0) return { is: 'running' };
     if (engine === undefined || !isLive(engine)) continue;
     // Another file, say, has it run again.
     if (isWanted(turn.state, engine)) return { is: 'cancelled', message: `${idOf(turn, engine)} is wanted again` };

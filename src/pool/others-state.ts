@@ -5,7 +5,14 @@ import type { PoolState } from './pool-state.ts';
 import type { Turn } from './turn.ts';
 import { engineIn } from './turn.ts';
 
-/** It has ended, and there is nothing left of it. */
+/** It has ended, and there is nothing left of it. Its port goes with it, unless it was the replica's. */
+export function leftBeside(turn: Turn, engine: EngineState): void {
+  parted(turn, engine);
+  if (engineIn(turn.state, engine.replica)?.side === engine.side) return;
+  turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
+}
+
+/** It is not beside the serving one any more. */
 export function parted(turn: Turn, { replica, generation }: EngineState): void {
   turn.state = { ...turn.state, others: turn.state.others.filter((other) => other.replica !== replica || other.generation !== generation) };
 }

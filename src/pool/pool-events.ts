@@ -13,8 +13,9 @@ interface About {
   readonly generation: number;
 }
 
-/** The spec that a reload's words make of the present one, and the executable as it lies there now. */
+/** The spec that a reload's words make of another one, and the executable as it lies there now. */
 export interface ReloadTarget {
+  readonly fromSpecId: string;
   readonly spec: PoolSpec;
   readonly specId: string;
   readonly sets: Sets;
@@ -40,8 +41,8 @@ export type PoolEvent =
       readonly command: PoolCommand;
       readonly operationId: string;
       readonly stamp: Stamp;
-      /** Of a reload: what it goes to. */
-      readonly target?: ReloadTarget;
+      /** Of a reload: what it goes to from the pool's spec, and from the one that a reload under way may make it. */
+      readonly targets?: readonly ReloadTarget[];
     }
   | { readonly type: 'cancel'; readonly operationId: string; readonly stamp: Stamp }
   /** The file's word at the start of the daemon; null: the pool is gone from it. */

@@ -17,12 +17,15 @@ import type { Commits } from './commits.ts';
 import { dueMs } from './due-state.ts';
 import { EffectRunner } from './effect-runner.ts';
 import type { Effect } from './effects.ts';
+import type { HistoryEntry } from './host.ts';
 import type { PoolEvent } from './pool-events.ts';
 import { next } from './pool-next-state.ts';
 import type { PoolState } from './pool-state.ts';
 import type { Room } from './room.ts';
 import { endedRows, isEmpty, rowsOf } from './rows.ts';
 import type { StartGate } from './start-gate.ts';
+import type { Records } from './unstored.ts';
+import { Unstored } from './unstored.ts';
 
 export interface PoolParts {
   readonly clock: Clock;
@@ -40,16 +43,21 @@ export interface PoolParts {
 /** After a commit for leases that the disk had no room for: what time does to them is looked at again only then. */
 const FULL_RETRY_MS = 1_000;
 
+/** With a full disk: a pool to which nothing happens would otherwise never find out that there is room. */
+const STORE_AGAIN_MS = 5_000;
+
 export class Pool {
+  readonly unstored = new Unstored();
   readonly #parts: PoolParts;
   readonly #runner: EffectRunner;
   readonly #mail: PoolEvent[] = [];
   readonly #asked: LeaseEvent[] = [];
   #state: PoolState;
   #stored: PoolState | null;
+  /** Something has happened that no commit has taken yet. */
+  #owes = false;
   #busy = false;
   #timer: Timer | null = null;
-  #armedMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   /** `stored` is what the store holds already, or null for a pool it has not seen. */
@@ -57,7 +65,12 @@ export class Pool {
     this.#parts = parts;
     this.#state = state;
     this.#stored = stored;
-    this.#runner = new EffectRunner({ ...parts, state: () => this.#state, post: (event) => this.post(event) });
+    this.#runner = new EffectRunner({
+      ...parts,
+      state: () => this.#state,
+      post: (event) => this.post(event),
+      record: (entry) => this.#record(entry),
+    });
   }
 
   get state(): PoolState {
@@ -71,7 +84,7 @@ export class Pool {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      for (let mail = this.#mail.shift(); mail !== undefined; mail = this.#mail.shift()) this.#handle(mail);
+      this.#emptied();
     } finally {
       this.#busy = false;
       this.#arm();
@@ -96,21 +109,21 @@ export class Pool {
       this.#state = state;
       for (const effect of more) effects.push(effect);
     }
-    return { asked, before, effects, batch: batchOf(this.#state.name, effects, rowsOf(this.#state, this.#stored, this.#parts.bootId)) };
+    return { asked, before, effects, batch: this.#batch(recordsOf(this.#state.name, effects)) };
   }
 
   /** It is stored: now it is announced and done. */
   stood({ effects }: Decided): void {
-    this.#stored = this.#state;
+    this.#isStored();
     this.#announce(effects);
     this.#busy = true;
     try {
       for (const effect of effects) this.#run(effect, 'stored');
+      this.#emptied();
     } finally {
       this.#busy = false;
-      this.#armSooner();
+      this.#arm();
     }
-    if (this.#mail.length > 0) this.post(this.#mail.shift() as PoolEvent);
   }
 
   /** The disk has no room: nothing of it has happened, and whoever asked is told so. */
@@ -125,6 +138,11 @@ export class Pool {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+  }
+
+  /** Also what comes while an event is handled, in the order of its coming. */
+  #emptied(): void {
+    for (let mail = this.#mail.shift(); mail !== undefined; mail = this.#mail.shift()) this.#handle(mail);
   }
 
   #handle(event: PoolEvent): void {
@@ -166,23 +184,51 @@ export class Pool {
 
   /** On a full disk a command is refused; anything else has happened, and is stored with the next commit that goes through. */
   #store(effects: readonly Effect[], event: PoolEvent): 'stored' | 'unstored' | 'refused' {
-    const batch = batchOf(this.#state.name, effects, rowsOf(this.#state, this.#stored, this.#parts.bootId));
-    if (isEmpty(batch)) return 'stored';
+    const records = recordsOf(this.#state.name, effects);
+    if (this.#committed(records)) return 'stored';
+    if (event.type === 'command' || event.type === 'cancel') return 'refused';
+    this.#keep(records);
+    return 'unstored';
+  }
+
+  /** What has changed and what has ended, with whatever was left over from before. */
+  #batch(records: Records): Batch {
+    return { ...rowsOf(this.#state, this.#stored, this.#parts.bootId), ...this.unstored.before(records) };
+  }
+
+  /** False on a full disk: then nothing of it is stored. */
+  #committed(records: Records): boolean {
+    const batch = this.#batch(records);
+    if (isEmpty(batch)) return true;
     try {
       failpoint('commit:before');
       this.#parts.store.commit(batch);
       failpoint('commit:after');
-      this.#stored = this.#state;
-      return 'stored';
     } catch (error) {
       if (!(error instanceof PooldError) || error.code !== 'storage_full') throw error;
-      return event.type === 'command' ? 'refused' : 'unstored';
+      return false;
     }
+    this.#isStored();
+    return true;
   }
 
-  /** After what only concerns leases: a timer that fires early does no harm, so it is set anew only for something sooner. */
-  #armSooner(): void {
-    if (this.#state.leaseDueMs < this.#armedMs) this.#arm();
+  #isStored(): void {
+    this.#stored = this.#state;
+    this.#owes = false;
+    this.unstored.clear();
+  }
+
+  #keep(records: Records): void {
+    this.#owes = true;
+    this.unstored.keep(records);
+  }
+
+  /** A later word on a generation whose end is recorded. */
+  #record(entry: HistoryEntry): void {
+    const records = { operations: [], exits: [entry], ended: [] };
+    if (this.#committed(records)) return;
+    this.#keep(records);
+    this.#arm();
   }
 
   #arm(): void {
@@ -190,9 +236,9 @@ export class Pool {
     if (this.#closed) return;
     const { clock, store } = this.#parts;
     const nowMs = clock.nowMs();
-    const due = dueMs(this.#state, nowMs);
-    this.#armedMs = store.full ? Math.max(due, nowMs + FULL_RETRY_MS) : due;
-    this.#timer = clock.after(this.#armedMs - nowMs, () => {
+    const due = Math.min(dueMs(this.#state, nowMs), this.#owes ? nowMs + STORE_AGAIN_MS : Number.POSITIVE_INFINITY);
+    const atMs = store.full ? Math.max(due, nowMs + FULL_RETRY_MS) : due;
+    this.#timer = clock.after(atMs - nowMs, () => {
       try {
         this.post({ type: 'tick' });
       } catch (error) {
@@ -209,10 +255,9 @@ export interface Decided {
   readonly batch: Batch;
 }
 
-/** What goes into one commit: the rows that changed, and what has ended for good. */
-function batchOf(pool: string, effects: readonly Effect[], rows: Pick<Batch, 'pools' | 'engines' | 'leases'>): Batch {
+/** What has ended for good. */
+function recordsOf(pool: string, effects: readonly Effect[]): Records {
   return {
-    ...rows,
     operations: effects.flatMap((effect) => (effect.do === 'operation' ? [effect.operation] : [])),
     exits: effects.flatMap((effect) => (effect.do === 'record' ? [effect.entry] : [])),
     ended: effects.flatMap((effect) => (effect.do === 'leaseEnded' ? endedRows(pool, effect.ended) : [])),

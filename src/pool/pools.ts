@@ -7,7 +7,7 @@ import { isLive, livePhase } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
 import type { Event, Happening } from '../events/event.ts';
 import type { Leases } from '../lease/leases.ts';
-import { reloadedSpec } from '../rollout/plan-state.ts';
+import { basesOf, reloadedSpec } from '../rollout/plan-state.ts';
 import { plannedReload } from '../rollout/planned-reload.ts';
 import type { Store } from '../store/store.ts';
 import { gatesAt } from './gates-state.ts';
@@ -94,10 +94,10 @@ export class Pools implements Host {
     const operationId = `op-${randomBytes(6).toString('hex')}`;
     const stamp = this.#stamp(actor);
     if (command.do === 'reload') {
-      const target = await this.#target(pool, command, stamp);
+      const targets = await this.#targets(pool, command, stamp);
       // The look at the executable took a moment: whatever happened in it counts.
       this.#refuse(pool, command);
-      pool.post({ type: 'command', command, operationId, stamp, target });
+      pool.post({ type: 'command', command, operationId, stamp, targets });
     } else pool.post({ type: 'command', command, operationId, stamp });
     return this.operation(operationId);
   }
@@ -105,19 +105,20 @@ export class Pools implements Host {
   async planReload(name: string, command: ReloadCommand): Promise<ReloadPlan> {
     const pool = this.#of(name);
     this.#refuse(pool, command);
-    const target = await this.#target(pool, command, { by: '', atMs: 0, reason: null });
+    const [target] = await this.#targets(pool, command, { by: '', atMs: 0, reason: null });
     return plannedReload(pool.state, command, { target, nowMs: this.#parts.clock.nowMs() });
   }
 
   operations(name: string | null): Operation[] {
     const pools = name === null ? [...this.#pools.values()] : [this.#of(name)];
-    return [...pools.flatMap(({ state }) => this.#activeOf(state)), ...this.#parts.store.operations(name)];
+    const ended = [...pools.flatMap(({ unstored }) => unstored.operations()), ...this.#parts.store.operations(name)];
+    return [...pools.flatMap(({ state }) => this.#activeOf(state)), ...ended];
   }
 
   operation(id: string): Operation {
-    for (const { state } of this.#pools.values()) {
-      const active = this.#activeOf(state).find((operation) => operation.id === id);
-      if (active !== undefined) return active;
+    for (const { state, unstored } of this.#pools.values()) {
+      const known = [...this.#activeOf(state), ...unstored.operations()].find((operation) => operation.id === id);
+      if (known !== undefined) return known;
     }
     const ended = this.#parts.store.operation(id);
     if (ended === null)
@@ -144,9 +145,18 @@ export class Pools implements Host {
 
   cancel(id: string, actor: Actor): Operation {
     const { kind, pool, endedAt } = this.operation(id);
-    if (endedAt !== null) throw new PooldError('conflict', `cannot cancel ${id}: it is over`, { pool });
+    // Neither changes with time, as other conflicts do.
+    const never = { pool, retriable: false };
+    if (endedAt !== null) throw new PooldError('conflict', `cannot cancel ${id}: it is over`, never);
     if (!CANCELLABLE.has(kind))
-      throw new PooldError('conflict', `cannot cancel ${id}: a ${kind} is done when it is asked; ask for the contrary`, { pool });
+      throw new PooldError('conflict', `cannot cancel ${id}: a ${kind} is done when it is asked; ask for the contrary`, never);
+    const { rollout } = this.#of(pool).state;
+    if (rollout?.step === 'committed' && rollout.operationId === id)
+      throw new PooldError(
+        'conflict',
+        `cannot cancel ${id}: the new engines serve already, only old ones that are in use are waited for`,
+        never,
+      );
     this.#of(pool).post({ type: 'cancel', operationId: id, stamp: this.#stamp(actor) });
     return this.operation(id);
   }
@@ -161,7 +171,8 @@ export class Pools implements Host {
     name: string,
     query: { readonly replica: number | null; readonly sinceMs: number | null; readonly limit: number },
   ): readonly HistoryEntry[] {
-    return this.#parts.store.history({ pool: this.#of(name).state.name, ...query });
+    const whole = { pool: name, ...query };
+    return this.#of(name).unstored.history(whole, this.#parts.store.history(whole));
   }
 
   logs(name: string, replica: number, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> {
@@ -234,12 +245,25 @@ export class Pools implements Host {
     if (refused !== null) throw refused;
   }
 
-  /** Where a reload goes: the spec that its words make of the present one, and the executable as a start would find it now. */
-  async #target({ state }: Pool, command: ReloadCommand, stamp: Stamp): Promise<ReloadTarget> {
-    const { spec, sets } = reloadedSpec(state, command, stamp);
+  /** Where a reload goes from each spec that it may have to begin from, the pool's own first. */
+  async #targets(pool: Pool, command: ReloadCommand, stamp: Stamp): Promise<readonly [ReloadTarget, ...ReloadTarget[]]> {
+    for (;;) {
+      const bases = basesOf(pool.state);
+      const [first, ...others] = await Promise.all(
+        bases.map((base) => this.#target(pool, reloadedSpec(base, command, stamp), base.specId)),
+      );
+      // Another reload has begun or ended while the executable was looked at.
+      const now = basesOf(pool.state).map(({ specId }) => specId);
+      if (first !== undefined && bases.every(({ specId }, at) => specId === now[at]) && bases.length === now.length)
+        return [first, ...others];
+    }
+  }
+
+  /** With the executable as a start would find it now. */
+  async #target({ state }: Pool, { spec, sets }: ReturnType<typeof reloadedSpec>, fromSpecId: string): Promise<ReloadTarget> {
     const ref = { pool: state.name, replica: 0, generation: 0 };
     const executable = await this.#parts.room.executable({ ref, side: 'a', spec, port: null, device: null });
-    return { spec, specId: specIdOf(spec), sets, executable };
+    return { fromSpecId, spec, specId: specIdOf(spec), sets, executable };
   }
 
   #activeOf(state: PoolState): Operation[] {

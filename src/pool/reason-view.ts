@@ -1,7 +1,8 @@
 /** Why a pool is as it is: one word, one sentence; and `explain`, which tells every rule that has a say. Questions only. */
-import type { Stamp } from '../engine/engine-state.ts';
+import type { Closing, EngineState, Stamp } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
-import { activeLeases } from '../lease/seats-state.ts';
+import { takenOf } from '../lease/lease-state.ts';
+import { activeLeases, inUseOf, slotsOf } from '../lease/seats-state.ts';
 import { countInWindow } from '../policy/restart-limiter.ts';
 import type { Rollout } from '../rollout/rollout.ts';
 import { ANY, missing } from './breakers-state.ts';
@@ -11,25 +12,30 @@ import type { Gates } from './gates-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { limitOf, stormSpecOf } from './restarts-state.ts';
 import type { Explanation } from './status.ts';
-import { currentSpec, stamp } from './turn.ts';
+import { allEngines, currentSpec, stamp } from './turn.ts';
 import { wantedReplicas } from './wanted-state.ts';
 
 export function poolReason(state: PoolState, now: Gates): { readonly reason: string | null; readonly message: string | null } {
   if (state.shuttingDown) return { reason: 'shutting_down', message: 'the daemon is stopping' };
   if (state.wanted.state !== 'running') return notWanted(state, now);
   if (state.rollout !== null) return { reason: state.rollout.kind, message: rolloutSays(state, state.rollout) };
+  if (state.paused !== null && wantedReplicas(state).length > 0) return pausedSays(state, state.paused);
   const [open] = breakerNames(state).flatMap((name) => breakerSays(state, name, now) ?? []);
   if (open !== undefined) return { reason: 'breaker_open', message: open };
   const wanted = wantedReplicas(state);
   if (wanted.length === 0) return nothingWanted(state);
+  const drained = state.engines.filter(({ held }) => held?.as === 'drained');
+  const all = wanted.length + drained.length;
   const notReady = state.engines.filter((engine) => wanted.includes(engine.replica) && engine.phase.is !== 'ready');
-  const [first] = notReady.toSorted((one, other) => Number(isLive(one)) - Number(isLive(other)) || one.replica - other.replica);
-  if (state.paused !== null && first === undefined) return pausedSays(state, state.paused);
+  // What nobody has asked for says more than what somebody has.
+  const [first = drained[0]] = notReady.toSorted(
+    (one, other) => Number(isLive(one)) - Number(isLive(other)) || one.replica - other.replica,
+  );
   if (first === undefined) return { reason: null, message: null };
   const why = engineReason(state, first, now);
   return {
     reason: why.reason,
-    message: `${wanted.length - notReady.length} of ${wanted.length} ready; ${idIn(state, first)}: ${why.message ?? engineStateName(first)}`,
+    message: `${wanted.length - notReady.length} of ${all} ready; ${idIn(state, first)}: ${why.message ?? engineStateName(first)}`,
   };
 }
 
@@ -41,15 +47,17 @@ function notWanted(state: PoolState, { nowMs }: Gates): { readonly reason: strin
   const who = `${state.wanted.state} by ${override.by} at ${stamp(override.atMs)}${override.reason === null ? '' : `: ${override.reason}`}`;
   const reason = drained ? 'drained' : 'stopped_by_hand';
   if (drain === null) return { reason, message: drained ? `${who}; poolctl resume ${state.name} starts it` : who };
-  if (activeLeases(state) + state.tickets.length === 0) return { reason, message: who };
+  const leases = activeLeases(state);
+  const users = allEngines(state).reduce((sum, { closing, seats }) => sum + Math.max(closing?.inUse ?? 0, takenOf(seats)), 0);
+  if (users + state.tickets.length === 0) return { reason, message: who };
   const waiting = drained && state.tickets.length > 0 ? `, ${state.tickets.length} are waiting and still served` : '';
-  const left = `${activeLeases(state)} leases are held${waiting}; at most ${span(Math.max(0, drain.deadlineMs - nowMs))} until they are cut`;
+  const busy = users > leases ? `, busy gauges say ${users}` : '';
+  const left = `${leases} leases are held${busy}${waiting}; at most ${span(Math.max(0, drain.deadlineMs - nowMs))} until they are cut`;
   return { reason, message: `${who}; ${left}` };
 }
 
 function pausedSays(state: PoolState, paused: Stamp): { readonly reason: string; readonly message: string } {
-  const why = paused.reason === null ? '' : `: ${paused.reason}`;
-  return { reason: 'paused', message: `paused by ${paused.by} at ${stamp(paused.atMs)}${why}; poolctl resume ${state.name} goes on` };
+  return { reason: 'paused', message: `${byWhom('paused', paused)}; poolctl resume ${state.name} goes on` };
 }
 
 function rolloutSays(state: PoolState, { kind, strategy, step, done, units, todo, failure }: Rollout): string {
@@ -91,12 +99,55 @@ export function explanations(state: PoolState, replica: number | null, now: Gate
       },
       { subject, rule: 'backoff', says: `${engine.backoffRow} failures in a row for the delay` },
       { subject, rule: 'breaker', says: `${engine.breaker.is}; ${engine.row} of ${failureThreshold} failures that open it` },
+      ...usersSay(state, engine, now),
       ...(engine.lastExit === null
         ? []
         : [{ subject, rule: 'lastExit', says: `${engine.lastExit.class} at ${engine.lastExit.at}: ${engine.lastExit.message}` }]),
     ];
   });
   return replica === null ? [...poolExplanations(state, now), ...lines] : lines;
+}
+
+/** Who uses it, and what keeps others from it. */
+function usersSay(state: PoolState, engine: EngineState, { nowMs }: Gates): Explanation[] {
+  const subject = idIn(state, engine);
+  const { closing, paused } = engine;
+  const gauge = inUseOf(engine);
+  const users = `${takenOf(engine.seats)} of ${slotsOf(state, engine)} slots leased${gauge === null ? '' : `; its busy gauge says ${gauge}`}`;
+  return [
+    ...(isLive(engine) ? [{ subject, rule: 'leases', says: users }] : []),
+    ...(closing === null || engineStateName(engine) !== 'draining'
+      ? []
+      : [{ subject, rule: 'drain', says: `takes no new leases; ${deadlineSays(closing, nowMs)}` }]),
+    ...(paused === null ? [] : [{ subject, rule: 'pause', says: byWhom('paused', paused) }]),
+  ];
+}
+
+function deadlineSays({ deadlineMs, atDeadline }: Pick<Closing, 'deadlineMs' | 'atDeadline'>, nowMs: number): string {
+  const end = atDeadline === 'abort' ? 'then the reload is called off' : 'then whoever still uses it is cut';
+  return `ends when nobody uses it any more, in ${span(Math.max(0, deadlineMs - nowMs))} at the latest: ${end}`;
+}
+
+function byWhom(what: string, { by, atMs, reason }: Stamp): string {
+  return `${what} by ${by} at ${stamp(atMs)}${reason === null ? '' : `: ${reason}`}`;
+}
+
+/** What a person or a reload does with the whole pool, and what waits for it. */
+function doingsSay(state: PoolState, { nowMs }: Gates): Explanation[] {
+  const subject = state.name;
+  const { drain, paused, rollout, waitingReload, waitingScale, tickets } = state;
+  const { queue } = currentSpec(state);
+  const says = (rule: string, text: string | null): Explanation[] => (text === null ? [] : [{ subject, rule, says: text }]);
+  const served = drain?.kind === 'drain' ? 'those who wait are served first; ' : '';
+  return [
+    ...says('drain', drain && `${drain.kind} by ${drain.by}: ${served}${deadlineSays({ ...drain, atDeadline: 'forced' }, nowMs)}`),
+    ...says('pause', paused && `${byWhom('paused', paused)}: no new leases`),
+    ...says('reload', rollout && rolloutSays(state, rollout)),
+    ...says('reload', waitingReload && `a ${waitingReload.command.do} by ${waitingReload.stamp.by} waits until this is over`),
+    ...says('scale', waitingScale && `to ${waitingScale.replicas} by ${waitingScale.stamp.by} waits until this is over`),
+    ...says('leases', `${activeLeases(state)} held`),
+    ...says('queue', `${tickets.length} of ${queue.limit} waiting`),
+  ];
 }
 
 function poolExplanations(state: PoolState, now: Gates): Explanation[] {
@@ -111,6 +162,7 @@ function poolExplanations(state: PoolState, now: Gates): Explanation[] {
       rule: 'wanted',
       says: `${state.wanted.state}: ${wanted}${state.orphaned ? '; the pool is gone from the file and runs on by its last spec' : ''}`,
     },
+    ...doingsSay(state, now),
     ...breakerNames(state).map((name) => ({
       subject,
       rule: name === ANY ? 'breaker' : `breaker ${name}`,

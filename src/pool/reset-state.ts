@@ -5,8 +5,9 @@ import { closedBreaker } from '../policy/breaker.ts';
 import type { Given } from './begun-state.ts';
 import { begun } from './begun-state.ts';
 import { ANY, breakerClosed, canaryLeft, causeLetGo, classState, putClass } from './breakers-state.ts';
+import { engineDrainEnded } from './drain-state.ts';
 import { backoffAnnounced } from './failures-state.ts';
-import { parted } from './others-state.ts';
+import { leftBeside } from './others-state.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, emit, put, refOf } from './turn.ts';
 
@@ -47,13 +48,12 @@ function engineReset(turn: Turn, engine: EngineState): void {
 function forgotten(turn: Turn, engine: EngineState): void {
   const ref = refOf(turn, engine);
   canaryLeft(turn, engine);
-  if (engine.role === 'serving') put(turn, { ...engine, closing: null, phase: { is: 'idle' }, port: null });
-  else parted(turn, engine);
-  turn.effects.push(
-    { do: 'releasePort', replica: engine.replica, side: engine.side },
-    { do: 'releaseDevice', ref },
-    { do: 'abandon', ref },
-  );
+  engineDrainEnded(turn, engine, 'forced');
+  if (engine.role === 'serving') {
+    put(turn, { ...engine, closing: null, phase: { is: 'idle' }, port: null });
+    turn.effects.push({ do: 'releasePort', replica: engine.replica, side: engine.side });
+  } else leftBeside(turn, engine);
+  turn.effects.push({ do: 'releaseDevice', ref }, { do: 'abandon', ref });
   emit(turn, 'engine.stopped', { reason: 'forgotten' }, engine);
 }
 

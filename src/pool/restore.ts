@@ -3,16 +3,20 @@ import { createHash } from 'node:crypto';
 import type { PoolSpec } from '../config/spec.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import type { EngineRef, Identity } from '../engine/identity.ts';
+import { PooldError } from '../errors.ts';
 import { failpoint } from '../failpoint.ts';
+import type { EndedLease, Held } from '../lease/lease-events.ts';
 import type { Lease } from '../lease/lease-state.ts';
 import { setsKept, withSets } from '../rollout/plan-state.ts';
-import type { Stored } from '../store/store.ts';
+import type { LeaseRow, Stored } from '../store/store.ts';
+import { EMPTY_BATCH } from '../store/store.ts';
 import { livingOf, orderOf } from './effect-runner.ts';
 import type { PoolParts } from './pool.ts';
 import { Pool } from './pool.ts';
 import type { PoolState } from './pool-state.ts';
 import { newPool, restored } from './pool-state.ts';
 import type { Findings, Found, Order } from './room.ts';
+import { endedRows } from './rows.ts';
 import type { KnownPool } from './stored-pools.ts';
 import { storedPools } from './stored-pools.ts';
 import { allEngines, currentSpec } from './turn.ts';
@@ -78,24 +82,38 @@ export async function restorePools(parts: PoolParts, options: RestoreOptions): P
     pool.post({ type: 'configured', spec, specId });
   }
   const count = (is: Found['is']): number => found.filter((what) => what.is === is).length;
+  const unreadable = stored.lostLeases.map((pool) => ({ pool, id: null, holder: null }));
+  const lost = [...lostEnded(parts, lostOf(stored, known)), ...unreadable];
   const adopted = count('alive') + strays.length - unknown.length;
   return {
     pools: [...pools.values()],
     adopted,
     ended: count('ended'),
     unknown: unknown.map(({ ref }) => ref),
-    lost: lostOf(stored, known),
+    lost,
   };
 }
 
-function lostOf(stored: Stored, known: readonly KnownPool[]): LostLease[] {
+function lostOf(stored: Stored, known: readonly KnownPool[]): LeaseRow<string>[] {
   const names = new Set(known.map(({ state }) => state.name));
-  const homeless = stored.leases
-    .filter(({ pool }) => !names.has(pool))
-    .map(({ pool, lease }) => ({ pool, ...(JSON.parse(lease) as Lease) }));
-  const left = known.flatMap(({ state, lost }) => lost.map((lease) => ({ pool: state.name, ...lease })));
-  const named = [...homeless, ...left].map(({ pool, id, holder }) => ({ pool, id, holder }));
-  return [...named, ...stored.lostLeases.map((pool) => ({ pool, id: null, holder: null }))];
+  return [...stored.leases.filter(({ pool }) => !names.has(pool)), ...known.flatMap(({ lost }) => lost)];
+}
+
+/** Each ends once: its row goes, and whoever asks for it is told for a while. Without room on the disk that is the next daemon's to do. */
+function lostEnded({ store, leases, clock }: PoolParts, rows: readonly LeaseRow<string>[]): LostLease[] {
+  const ends = rows.map(({ pool, replica, generation, slot, lease: text }) => {
+    const held: Held = { lease: JSON.parse(text) as Lease, seat: { replica, generation, slot } };
+    const ended: EndedLease = { held, how: 'lost', endedAtMs: clock.wallMs(), heldMs: 0, message: 'what it was on is not known any more' };
+    return { pool, ended };
+  });
+  try {
+    const gone = rows.map((row) => ({ ...row, lease: null }));
+    if (rows.length > 0) store.commit({ ...EMPTY_BATCH, leases: gone, ended: ends.flatMap(({ pool, ended }) => endedRows(pool, ended)) });
+  } catch (error) {
+    if (!(error instanceof PooldError) || error.code !== 'storage_full') throw error;
+  }
+  for (const { pool, ended } of ends) leases.leaseEnded(pool, ended);
+  return ends.map(({ pool, ended: { held } }) => ({ pool, id: held.lease.id, holder: held.lease.holder }));
 }
 
 /** The generations that were given out before the store was damaged, as the logs tell. */

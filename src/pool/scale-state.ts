@@ -6,6 +6,7 @@ import { begun, holdPut } from './begun-state.ts';
 import { drainDeadlineMs, engineClosed } from './closings-state.ts';
 import { ended } from './operation-state.ts';
 import type { PoolState } from './pool-state.ts';
+import { startsOf } from './start-commands-state.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, engineAt, engineIn } from './turn.ts';
 import { isMember, replicasOf } from './wanted-state.ts';
@@ -43,7 +44,8 @@ function scaled(turn: Turn, { replicas: count, operationId, stamp }: NonNullable
     .map((engine) => engine.replica);
   for (const replica of surplus) holdPut(turn, replica, null);
   const free = added.filter((replica) => engineAt(turn, replica).held === null);
-  const starts = free.map((replica) => ({ replica, after: engineAt(turn, replica).generation }));
+  // One that was on its way out and is taken back serves already.
+  const starts = startsOf(turn, free);
   const operations = turn.state.operations.map((operation) =>
     operation.id === operationId ? { ...operation, starts, stops: surplus } : operation,
   );

@@ -11,7 +11,8 @@ import { healthOf } from '../engine/samples-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
 import { allLeasesEnded, leasesExpired } from '../lease/seats-state.ts';
 import { waitingReloadActed } from '../rollout/reload-commands-state.ts';
-import { isBeingReplaced, rolloutAdvanced } from '../rollout/rollout-state.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
+import { rolloutAdvanced } from '../rollout/rollout-state.ts';
 import { breakersAdvanced } from './canary-state.ts';
 import type { ClosingOrder } from './closings-state.ts';
 import { closingsSettled, engineClosed } from './closings-state.ts';
@@ -32,23 +33,40 @@ import { isWanted, poolIsWanted, wantedReplicas } from './wanted-state.ts';
 /** At SIGTERM nobody is waited for longer than this, whatever the pool's own deadline. product.md, "Who decides". */
 export const SHUTDOWN_DEADLINE_MS = 90_000;
 
+/** More is never needed: a drain that is over lets a reload begin, and that may find nothing to do. */
+const ROUNDS_MAX = 5;
+
+/** ORDER: what the end or the turning back of a drain or a reload brings about is decided in the same turn; nothing else would wake the pool for it. */
 export function settled(turn: Turn): void {
   if (turn.state.restoring) return;
+  for (let rounds = 0; rounds < ROUNDS_MAX; rounds += 1) {
+    const { drain, rollout } = turn.state;
+    settledOnce(turn);
+    if (turn.state.drain === drain && turn.state.rollout === rollout) break;
+  }
+  const { leaseDueMs } = turn.state;
+  if (turn.env.nowMs >= leaseDueMs) turn.state = { ...turn.state, leaseDueMs: nextLeaseDueMs(turn.state) };
+}
+
+function settledOnce(turn: Turn): void {
   for (const engine of allEngines(turn.state)) timersElapsed(turn, engine);
   timeOfLeases(turn);
   for (const engine of turn.state.engines) if (!isWanted(turn.state, engine)) unwantedEnded(turn, engine);
-  if (turn.state.shuttingDown) for (const other of turn.state.others) otherEnded(turn, other);
+  // Candidates go too, and what is retiring has no more time than the others.
+  if (turn.state.shuttingDown) for (const other of turn.state.others) wayOut(turn, other);
   closingsSettled(turn);
   poolDrainSettled(turn);
   levelAnnounced(turn);
   shownCountReset(turn);
-  if (!turn.state.shuttingDown) startsSettled(turn);
+  if (turn.state.shuttingDown) rolloutAdvanced(turn);
+  else startsSettled(turn);
   leasesSettled(turn);
 }
 
 function startsSettled(turn: Turn): void {
   breakersAdvanced(turn);
   rolloutAdvanced(turn);
+  rollingAdvanced(turn);
   waitingReloadActed(turn);
   rolloutAdvanced(turn);
   waitingScaleActed(turn);
@@ -62,7 +80,6 @@ function timeOfLeases(turn: Turn): void {
   if (turn.env.nowMs < turn.state.leaseDueMs) return;
   leasesExpired(turn);
   ticketsExpired(turn);
-  turn.state = { ...turn.state, leaseDueMs: Math.min(Number.MAX_SAFE_INTEGER, nextLeaseDueMs(turn.state)) };
 }
 
 /** ORDER: the leases of what has ended end first, then whoever waits is promoted to what is free, and only then is it clear who waits for nothing. */
@@ -118,15 +135,17 @@ function isUnprobed(spec: PoolSpec): boolean {
 
 /** Nobody who uses it is cut off before the deadline. A start that was due is called off too. At a shutdown it stays due: the next daemon goes on with it. */
 function unwantedEnded(turn: Turn, engine: EngineState): void {
-  if (engine.closing === null) engineClosed(turn, engine, unwantedOrder(turn));
+  wayOut(turn, engine);
   const due = engine.phase.is === 'backoff' || engine.phase.is === 'failed' || engine.phase.is === 'ended';
   if (due && !turn.state.shuttingDown) put(turn, { ...engine, phase: { is: 'idle' } });
 }
 
-/** At a shutdown candidates go, and what is retiring has no more time than the others. */
-function otherEnded(turn: Turn, other: EngineState): void {
+/** Nobody calls a reload off any more once its engine is not wanted, and at a shutdown nobody has more time than that leaves. */
+function wayOut(turn: Turn, engine: EngineState): void {
   const order = unwantedOrder(turn);
-  if (other.closing === null || other.closing.deadlineMs > order.deadlineMs) engineClosed(turn, other, order);
+  const { closing } = engine;
+  const later = closing !== null && turn.state.shuttingDown && closing.deadlineMs > order.deadlineMs;
+  if (closing === null || closing.for === 'rollout' || later) engineClosed(turn, engine, order);
 }
 
 function unwantedOrder(turn: Turn): ClosingOrder {
@@ -215,7 +234,8 @@ function specsForgotten(turn: Turn): void {
   const { specs, specId, rollout, waitingReload } = turn.state;
   if (Object.keys(specs).length === 1) return;
   const run = allEngines(turn.state).flatMap((engine) => [livePhase(engine)?.run.specId ?? [], engine.specId ?? []].flat());
-  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, waitingReload?.to?.specId, ...run]);
+  const ways = waitingReload?.to.map((way) => way.specId) ?? [];
+  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, ...ways, ...run]);
   const kept = Object.entries(specs).filter(([id]) => used.has(id));
   if (kept.length < Object.keys(specs).length) turn.state = { ...turn.state, specs: Object.fromEntries(kept) };
 }

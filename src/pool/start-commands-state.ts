@@ -1,6 +1,7 @@
 /** A person's `start` and `retry`: past back-off and limiter; only `retry`, one start, passes an open breaker. product.md, "Who decides". */
 import type { EngineState, Hold } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import type { Given } from './begun-state.ts';
 import { begun, holdPut, targetsOf } from './begun-state.ts';
 import { ANY, canaryCandidates } from './breakers-state.ts';
@@ -31,6 +32,7 @@ export function startsAsked(turn: Turn): void {
   for (const { replica, after } of asked(turn.state)) {
     const engine = engineAt(turn, replica);
     if (isLive(engine) || engine.generation !== after || !isWanted(turn.state, engine)) continue;
+    if (isBeingReplaced(turn.state, replica)) continue;
     if (engine.breaker.is === 'closed' && turn.state.breaker.is === 'closed') startBegun(turn, engine, 'manual');
     else if (engine.phase.is === 'failed' || engine.phase.is === 'ended') heldBack(turn, engine);
   }
@@ -75,11 +77,12 @@ export function retryTold(turn: Turn, given: Given, replica: number | null): voi
   }
   const engine = engineAt(turn, target);
   begun(turn, given, { starts: isLive(engine) ? [] : [{ replica: target, after: engine.generation }] });
-  if (!isLive(engine)) startBegun(turn, engine, 'retry');
+  // A reload's candidate is the start that was asked for.
+  if (!isLive(engine) && !isBeingReplaced(turn.state, target)) startBegun(turn, engine, 'retry');
 }
 
 export function retryTarget(state: PoolState, nowMs: number): number | null {
-  const missing = state.engines.filter((engine) => isWanted(state, engine) && !isLive(engine));
+  const missing = state.engines.filter((engine) => isWanted(state, engine) && !isLive(engine) && !isBeingReplaced(state, engine.replica));
   const [first] = [...canaryCandidates(state, ANY, nowMs), ...missing];
   return first?.replica ?? null;
 }

@@ -84,11 +84,14 @@ function nextRequest(state: StartGateState): StartRequest | undefined {
 function deviceIsFree(state: StartGateState, request: StartRequest): boolean {
   const { perDevice } = state;
   if (perDevice === null || request.device === null) return true;
-  return devicesOf(request).every((device) => state.loading.filter((other) => devicesOf(other).includes(device)).length < perDevice);
+  return devicesOf(request.device).every(
+    (device) => state.loading.filter((other) => devicesOf(other.device).includes(device)).length < perDevice,
+  );
 }
 
-function devicesOf(request: StartRequest): string[] {
-  return request.device === null ? [] : request.device.split(',').map((device) => device.trim());
+/** Of an entry of `devices`. */
+export function devicesOf(entry: string | null): string[] {
+  return entry === null ? [] : entry.split(',').map((device) => device.trim());
 }
 
 function without(requests: readonly StartRequest[], ref: EngineRef): readonly StartRequest[] {

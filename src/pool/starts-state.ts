@@ -12,7 +12,7 @@ import { freeSide } from './others-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { isAutomaticRestart, restartCounted } from './restarts-state.ts';
 import type { Turn } from './turn.ts';
-import { emit, engineAt, generationIn, put, putRun, refOf, specOf } from './turn.ts';
+import { allEngines, emit, engineAt, generationIn, put, putRun, refOf, specOf } from './turn.ts';
 
 export interface About {
   readonly replica: number;
@@ -90,7 +90,7 @@ export function newRun(turn: Turn, specId: string, cause: StartCause): Run {
 export function prepared(turn: Turn, specId: string, failure: string | null): void {
   if (turn.state.prepared?.specId !== specId) return;
   turn.state = { ...turn.state, prepared: failure === null ? { specId, step: 'done' } : null };
-  for (const engine of turn.state.engines) {
+  for (const engine of allEngines(turn.state)) {
     const phase = startingAt(engine, 'preparing');
     if (phase === null || phase.run.specId !== specId) continue;
     if (failure === null) askPreflight(turn, put(turn, { ...engine, phase: { ...phase, step: 'preflight' } }), specId);

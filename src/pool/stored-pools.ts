@@ -15,7 +15,7 @@ export interface KnownPool {
   readonly bootId: string;
   readonly state: PoolState;
   /** Leases of engines that nothing else is known of. */
-  readonly lost: readonly Lease[];
+  readonly lost: readonly LeaseRow<string>[];
 }
 
 export function storedPools(stored: Stored): KnownPool[] {
@@ -29,7 +29,7 @@ export function storedPools(stored: Stored): KnownPool[] {
       .map((row) => completed(JSON.parse(row.state) as StoredEngine, leases));
     const others = (whole.others as readonly StoredEngine[]).map((row) => completed(row, leases));
     const known = [...engines, ...others];
-    const lost = leases.filter((row) => !known.some((engine) => isOf(row, engine))).map(({ lease }) => JSON.parse(lease) as Lease);
+    const lost = leases.filter((row) => !known.some((engine) => isOf(row, engine)));
     const replicas = { ...whole.replicas, members: whole.replicas.members ?? null };
     return { bootId, state: { ...whole, replicas, engines: engines.toSorted((one, other) => one.replica - other.replica), others }, lost };
   });

@@ -23,8 +23,8 @@ export function candidateBegun(turn: Turn, unit: Unit): EngineState {
   return startBegun(turn, { ...newEngine(unit.replica, breaker), role: 'candidate', side, specId, port }, 'candidate');
 }
 
-/** The candidate has the replica's place from here on, with a clean record; an old engine that lives is drained. */
-export function tookOver(turn: Turn, unit: Unit): void {
+/** The candidate has the replica's place from here on, with a clean record; an old engine that lives is drained. That one, or null. */
+export function tookOver(turn: Turn, unit: Unit): EngineState | null {
   const { rollout } = turn.state;
   const candidate = generationIn(turn.state, { replica: unit.replica, generation: unit.candidate ?? 0 });
   if (rollout === null || candidate === undefined)
@@ -48,11 +48,11 @@ export function tookOver(turn: Turn, unit: Unit): void {
   turn.state = { ...turn.state, beenReady: true };
   stepped(turn, unit.replica, `${turn.state.name}/${unit.replica} is served by generation ${serving.generation}`);
   emit(turn, 'reload.step', { operation: rollout.operationId, replica: unit.replica, step: 'serving', direction: rollout.step }, serving);
-  if (isLive(old)) retired(turn, rollout, old);
+  return isLive(old) ? retired(turn, rollout, old) : null;
 }
 
-function retired(turn: Turn, rollout: Rollout, old: EngineState): void {
-  const retiring = put(turn, { ...newEngine(old.replica, old.breaker), role: 'retiring', ...placed(old), specId: rollout.fromSpecId });
+function retired(turn: Turn, rollout: Rollout, old: EngineState): EngineState {
+  const retiring = put(turn, { ...newEngine(old.replica, old.breaker), role: 'retiring', ...placed(old) });
   engineClosed(turn, retiring, {
     for: 'rollout',
     deadlineMs: turn.env.nowMs + rollout.drainMs,
@@ -60,13 +60,14 @@ function retired(turn: Turn, rollout: Rollout, old: EngineState): void {
     // Blue-green takes over with its commit: from there on nothing can be called off.
     atDeadline: rollout.strategy === 'blue-green' || rollout.step === 'back' || rollout.cutLeases ? 'forced' : 'abort',
   });
+  return retiring;
 }
 
-/** The old one serves on, the new one goes when nobody uses it any more. False when the old one is on its way out, or gone. */
-export function tookBack(turn: Turn, unit: Unit): boolean {
+/** The old one serves on, where it is not on its way out, and the new one goes when nobody uses it any more. */
+export function tookBack(turn: Turn, unit: Unit): void {
   const { rollout } = turn.state;
   const old = generationIn(turn.state, { replica: unit.replica, generation: unit.old ?? 0 });
-  if (rollout === null || old === undefined || (old.phase.is !== 'ready' && old.phase.is !== 'unready')) return false;
+  if (rollout === null || old === undefined || (old.phase.is !== 'ready' && old.phase.is !== 'unready')) return;
   const serving = engineAt(turn, unit.replica);
   parted(turn, old);
   const again = put(turn, { ...serving, ...placed(old), specId: null, closing: old.closing, reports: [] });
@@ -74,7 +75,12 @@ export function tookBack(turn: Turn, unit: Unit): boolean {
   turn.effects.push({ do: 'writeHandoff', ref: refOf(turn, again) });
   if (isLive(serving)) retired(turn, { ...rollout, step: 'back' }, serving);
   stepped(turn, unit.replica, `${turn.state.name}/${unit.replica} is served by generation ${again.generation} again`);
-  return true;
+}
+
+/** Killed and still there, where the replica's engine would be: it has the place until it is gone, or a person lets go of it. */
+export function stuckPlaced(turn: Turn, candidate: EngineState): void {
+  parted(turn, candidate);
+  put(turn, { ...engineAt(turn, candidate.replica), ...placed(candidate), closing: null, reports: [] });
 }
 
 /** What makes a generation, apart from what belongs to its replica. */

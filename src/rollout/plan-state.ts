@@ -6,7 +6,7 @@ import { livePhase } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
 import type { ReloadCommand } from '../pool/host.ts';
 import type { PoolState, Sets, SetValue } from '../pool/pool-state.ts';
-import { currentSpec } from '../pool/turn.ts';
+import { currentSpec, specOf } from '../pool/turn.ts';
 import { wantedReplicas } from '../pool/wanted-state.ts';
 import type { RolloutShape, RolloutStrategy } from './rollout.ts';
 
@@ -17,14 +17,21 @@ export function shapeOf(state: PoolState, asked: ReloadStrategy | null): Rollout
   const room = surgeRoom(spec, state.replicas.count);
   const given = asked ?? spec.reload.strategy;
   const strategy: RolloutStrategy = given === 'auto' ? (room === Number.POSITIVE_INFINITY ? 'blue-green' : 'rolling') : given;
-  if (strategy === 'blue-green') return { strategy, maxSurge: wanted, maxUnavailable: 0, notes: [] };
   if (strategy === 'recreate') return { strategy, maxSurge: 0, maxUnavailable: wanted, notes: [] };
+  if (strategy === 'blue-green' && room >= wanted) return { strategy, maxSurge: wanted, maxUnavailable: 0, notes: [] };
   const { maxSurge, maxUnavailable } = spec.reload;
   const surge = Math.min(maxSurge, room);
-  const why = spec.engine.devices === null ? 'its ports are fixed' : 'its devices are taken';
-  const notes =
-    surge < maxSurge ? [`maxSurge is ${surge} instead of ${maxSurge}: ${why}, so the old engine goes before the new one comes`] : [];
-  return { strategy, maxSurge: surge, maxUnavailable: surge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable, notes };
+  const notes = [
+    ...(strategy === 'blue-green' ? [`rolling instead of blue-green: ${hindranceOf(spec)}, there is room for ${room} of ${wanted}`] : []),
+    ...(surge > 0 && surge < maxSurge ? [`maxSurge is ${surge} instead of ${maxSurge}: ${hindranceOf(spec)}`] : []),
+    ...(room === 0 ? [`maxSurge is 0: ${hindranceOf(spec)}, so the old engine goes before the new one comes`] : []),
+  ];
+  return { strategy: 'rolling', maxSurge: surge, maxUnavailable: surge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable, notes };
+}
+
+function hindranceOf({ engine }: PoolSpec): string {
+  if (engine.devices !== null) return 'its devices are taken';
+  return typeof engine.port === 'number' ? 'its port is fixed' : 'its range of ports has none to spare';
 }
 
 /** How many engines could run beside the old ones. */
@@ -63,13 +70,28 @@ export function reloadRefusal(state: PoolState, command: ReloadCommand): PooldEr
   return null;
 }
 
-/** The spec that the command makes of the present one, and what it puts in the place of the file's. */
+/** A spec of the pool's, and what of it a person has set. */
+export interface Base {
+  readonly specId: string;
+  readonly spec: PoolSpec;
+  readonly sets: Sets;
+}
+
+/** What the pool's spec is, and what it will be if the reload that is under way comes to its commit. */
+export function basesOf(state: PoolState): Base[] {
+  const present = { specId: state.specId, spec: currentSpec(state), sets: state.sets };
+  const { rollout } = state;
+  if (rollout === null || rollout.toSpecId === state.specId) return [present];
+  return [present, { specId: rollout.toSpecId, spec: specOf(state, rollout.toSpecId), sets: rollout.sets }];
+}
+
+/** The spec that the command makes of it, and what it puts in the place of the file's. */
 export function reloadedSpec(
-  state: PoolState,
+  base: Base,
   command: ReloadCommand,
   stamp: Omit<SetValue, 'value' | 'fileValue'>,
 ): { readonly spec: PoolSpec; readonly sets: Sets } {
-  const before = currentSpec(state);
+  const before = base.spec;
   const set = (value: string | null, there: SetValue | null, present: string | null): SetValue => ({
     ...stamp,
     value,
@@ -77,11 +99,15 @@ export function reloadedSpec(
   });
   const { version } = command;
   const vars = Object.entries(command.vars).map(
-    ([name, value]) => [name, set(value, state.sets.vars[name] ?? null, before.engine.vars[name] ?? null)] as const,
+    ([name, value]) =>
+      [
+        name,
+        set(value, Object.hasOwn(base.sets.vars, name) ? (base.sets.vars[name] ?? null) : null, before.engine.vars[name] ?? null),
+      ] as const,
   );
   const sets: Sets = {
-    version: version === null ? state.sets.version : set(version, state.sets.version, before.engine.version),
-    vars: { ...state.sets.vars, ...Object.fromEntries(vars) },
+    version: version === null ? base.sets.version : set(version, base.sets.version, before.engine.version),
+    vars: { ...base.sets.vars, ...Object.fromEntries(vars) },
   };
   return { spec: withSets(before, sets), sets };
 }

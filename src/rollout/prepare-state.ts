@@ -5,12 +5,17 @@ import { rolloutFailed } from './failed-state.ts';
 
 /** Orders it, or goes on at once where there is nothing to prepare. */
 export function rolloutPrepared(turn: Turn): void {
-  const { rollout, prepared } = turn.state;
-  if (rollout === null || rollout.step !== 'preparing') return;
+  const { rollout, prepared, specId } = turn.state;
+  if (rollout === null || rollout.step !== 'preparing' || rollout.failure !== null) return;
   const { toSpecId } = rollout;
   const there = specOf(turn.state, toSpecId).engine.prepare === null || (prepared?.specId === toSpecId && prepared.step === 'done');
-  if (there) turn.state = { ...turn.state, rollout: { ...rollout, step: 'rolling' } };
-  else turn.effects.push({ do: 'prepare', specId: toSpecId });
+  if (there) {
+    turn.state = { ...turn.state, rollout: { ...rollout, step: 'rolling' } };
+    return;
+  }
+  // Of the pool's own spec it is the same prepare that any start waits for.
+  if (toSpecId === specId) turn.state = { ...turn.state, prepared: { specId, step: 'running' } };
+  if (prepared?.specId !== toSpecId) turn.effects.push({ do: 'prepare', specId: toSpecId });
 }
 
 /** `prepare` of a spec has ended. */

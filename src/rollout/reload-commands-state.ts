@@ -5,6 +5,7 @@ import { begun, targetsOf } from '../pool/begun-state.ts';
 import type { ReloadCommand } from '../pool/host.ts';
 import { ended } from '../pool/operation-state.ts';
 import type { ActiveOperation, PoolState } from '../pool/pool-state.ts';
+import { cuttable, rollingBegun } from '../pool/rolling-state.ts';
 import { poolStateName } from '../pool/standing-state.ts';
 import { retryTarget } from '../pool/start-commands-state.ts';
 import type { Turn } from '../pool/turn.ts';
@@ -13,24 +14,34 @@ import { isWanted, poolIsWanted, wantedReplicas } from '../pool/wanted-state.ts'
 import { isUnchanged, shapeOf } from './plan-state.ts';
 import { rolloutPrepared } from './prepare-state.ts';
 import type { Destination, Rollout, WaitingReload } from './rollout.ts';
+import { isBusy } from './rollout-due-state.ts';
 
 export function reloadTold(turn: Turn, given: Given, command: ReloadCommand): void {
-  const { target } = given;
-  if (target === undefined) throw new Error('a reload came without the spec that it goes to');
-  const { specId, sets, executable } = target;
-  turn.state = { ...turn.state, specs: { ...turn.state.specs, [specId]: target.spec } };
-  inTurn(turn, begun(turn, given, {}), { command, to: { specId, sets, executable }, operationId: given.operationId, stamp: given.stamp });
+  const { targets = [] } = given;
+  const specs = Object.fromEntries(targets.map(({ specId, spec }) => [specId, spec]));
+  turn.state = { ...turn.state, specs: { ...turn.state.specs, ...specs } };
+  const to = targets.map(({ spec: _spec, ...destination }) => destination);
+  inTurn(turn, begun(turn, given, {}), { command, to, operationId: given.operationId, stamp: given.stamp });
 }
 
-/** The same spec again, one after the other as in a reload. */
-export function restartTold(turn: Turn, given: Given, replica: number | null): void {
-  const command = { do: 'restart', replica } as const;
-  inTurn(turn, begun(turn, given, {}), { command, to: null, operationId: given.operationId, stamp: given.stamp });
+/** The same spec again, as in a reload; with `now` one after the other is cut and started. */
+export function restartTold(turn: Turn, given: Given, command: Extract<WaitingReload['command'], { readonly do: 'restart' }>): void {
+  // One that is cut again is not waited for.
+  if (command.now && turn.state.rollout === null) return cutInTurn(turn, given, command.replica);
+  inTurn(turn, begun(turn, given, {}), { command, to: [], operationId: given.operationId, stamp: given.stamp });
 }
 
-/** At once, or when the drain or reload that is under way is over. Of those that wait the newest one is left. */
+function cutInTurn(turn: Turn, given: Given, replica: number | null): void {
+  const replicas = cuttable(turn, targetsOf(turn.state, replica));
+  const operation = begun(turn, given, {
+    starts: replicas.map((target) => ({ replica: target, after: engineAt(turn, target).generation })),
+  });
+  rollingBegun(turn, operation.id, replicas);
+}
+
+/** At once, or when the drain, reload or cutting restart that is under way is over. Of those that wait the newest one is left. */
 function inTurn(turn: Turn, operation: ActiveOperation, waiting: WaitingReload): void {
-  if (turn.state.drain === null && turn.state.rollout === null) return reloadBegun(turn, operation, waiting);
+  if (!isBusy(turn.state)) return reloadBegun(turn, operation, waiting);
   const before = turn.state.operations.find(({ id }) => id === turn.state.waitingReload?.operationId);
   turn.state = { ...turn.state, waitingReload: waiting };
   if (before !== undefined)
@@ -39,16 +50,18 @@ function inTurn(turn: Turn, operation: ActiveOperation, waiting: WaitingReload):
 
 /** What it waited for is over. */
 export function waitingReloadActed(turn: Turn): void {
-  const { waitingReload, drain, rollout } = turn.state;
-  if (waitingReload === null || drain !== null || rollout !== null) return;
+  const { waitingReload } = turn.state;
+  if (waitingReload === null || isBusy(turn.state)) return;
   turn.state = { ...turn.state, waitingReload: null };
   const operation = turn.state.operations.find(({ id }) => id === waitingReload.operationId);
   if (operation !== undefined) reloadBegun(turn, operation, waitingReload);
 }
 
-function reloadBegun(turn: Turn, operation: ActiveOperation, { command, to }: WaitingReload): void {
-  if (command.do === 'restart') return restartBegun(turn, operation, command.replica);
-  if (to === null) throw new Error('a reload has lost the spec that it goes to');
+function reloadBegun(turn: Turn, operation: ActiveOperation, { command, to: ways }: WaitingReload): void {
+  if (command.do === 'restart') return restartBegun(turn, operation, command);
+  const to = ways.find(({ fromSpecId }) => fromSpecId === turn.state.specId);
+  if (to === undefined)
+    return ended(turn, operation, { is: 'cancelled', message: 'the configuration has changed since it was asked: ask again' });
   if (!command.same && isUnchanged(turn.state, to)) return ended(turn, operation, { is: 'succeeded', outcome: 'unchanged' });
   if (!poolIsWanted(turn.state) || wantedReplicas(turn.state).length === 0) {
     recorded(turn, to);
@@ -66,21 +79,26 @@ function reloadBegun(turn: Turn, operation: ActiveOperation, { command, to }: Wa
 }
 
 /** Nothing runs: the next start uses it. */
-function recorded(turn: Turn, { specId, sets }: Destination): void {
+function recorded(turn: Turn, { specId, sets }: Pick<Destination, 'specId' | 'sets'>): void {
   turn.state = { ...turn.state, specId, sets, prepared: null };
   for (const engine of turn.state.engines) if (engine.backoffRow > 0) put(turn, { ...engine, backoffRow: 0 });
 }
 
-function restartBegun(turn: Turn, operation: ActiveOperation, replica: number | null): void {
+function restartBegun(
+  turn: Turn,
+  operation: ActiveOperation,
+  { replica, now }: { readonly replica: number | null; readonly now: boolean },
+): void {
+  if (now) return rollingBegun(turn, operation.id, cuttable(turn, targetsOf(turn.state, replica)));
   const { specId, sets } = turn.state;
   const replicas = targetsOf(turn.state, replica).filter((target) => isWanted(turn.state, engineAt(turn, target)));
   const drainMs = currentSpec(turn.state).drain.deadlineMs;
-  rolloutBegun(turn, { operation, to: { specId, sets, executable: null }, drainMs, cutLeases: true, asked: null, replicas });
+  rolloutBegun(turn, { operation, to: { specId, sets }, drainMs, cutLeases: true, asked: null, replicas });
 }
 
 interface Beginning {
   readonly operation: ActiveOperation;
-  readonly to: Destination;
+  readonly to: Pick<Destination, 'specId' | 'sets'>;
   readonly drainMs: number;
   readonly cutLeases: boolean;
   readonly asked: ReloadCommand['strategy'];
@@ -90,7 +108,7 @@ interface Beginning {
 function rolloutBegun(turn: Turn, { operation, to, drainMs, cutLeases, asked, replicas }: Beginning): void {
   const shape = shapeOf(turn.state, asked);
   const { nowMs } = turn.env;
-  const revived = revivedOf(turn.state, nowMs);
+  const revived = revivedOf(turn.state, replicas, nowMs);
   const rollout: Rollout = {
     ...shape,
     operationId: operation.id,
@@ -106,6 +124,7 @@ function rolloutBegun(turn: Turn, { operation, to, drainMs, cutLeases, asked, re
     todo: revived === null ? replicas : [revived],
     units: [],
     done: [],
+    stranded: [],
     failure: null,
     sinceMs: nowMs,
   };
@@ -122,7 +141,8 @@ function rolloutBegun(turn: Turn, { operation, to, drainMs, cutLeases, asked, re
 }
 
 /** Of a failed pool one engine is tried, past the breakers. */
-function revivedOf(state: PoolState, nowMs: number): number | null {
+function revivedOf(state: PoolState, replicas: readonly number[], nowMs: number): number | null {
   const failed = poolStateName(state) === 'failed' || (state.breaker.is !== 'closed' && !state.engines.some(isLive));
-  return failed ? retryTarget(state, nowMs) : null;
+  const target = failed ? retryTarget(state, nowMs) : null;
+  return target === null || replicas.includes(target) ? target : (replicas[0] ?? null);
 }

@@ -6,30 +6,26 @@
  *   blue-green  all beside the old ones, and none takes over before all are proven: then all at once, which is the commit
  *
  *   preparing → rolling → committed   `to` is the pool's spec; what is left is old engines that somebody still uses
- *             ↘ (failure) back        replaced replicas are given the old spec again, in reverse
+ *             ↘ (failure) back        what is under way is taken back, then replaced replicas are given the old spec again, in reverse
  *
  * Until the commit the pool's spec is the old one: an engine that dies is restarted by it. After the commit every failure is an ordinary one.
  * A drain before the commit that runs out calls the reload off, unless leases may be cut; on the way back and after the commit it cuts them.
  */
-import { isLive } from '../engine/engine-state.ts';
-import { engineClosed, engineReopened } from '../pool/closings-state.ts';
-import { stopTold } from '../pool/endings-state.ts';
-import { operationStepped, stepped } from '../pool/operation-state.ts';
-import { isEmpty } from '../pool/others-state.ts';
+import { isLive, livePhase } from '../engine/engine-state.ts';
+import { engineClosed } from '../pool/closings-state.ts';
+import { operationForced, stepped } from '../pool/operation-state.ts';
+import { isEmpty, othersOf } from '../pool/others-state.ts';
 import type { PoolState } from '../pool/pool-state.ts';
 import type { Turn } from '../pool/turn.ts';
-import { emit, engineAt, generationIn, put } from '../pool/turn.ts';
+import { emit, engineAt, generationIn } from '../pool/turn.ts';
 import { isWanted } from '../pool/wanted-state.ts';
-import { candidateBegun, tookBack, tookOver } from './candidate-state.ts';
+import { besides, comesBack, goesAway, turnedBack } from './back-state.ts';
+import { candidateBegun, tookOver } from './candidate-state.ts';
 import { rolloutFailed } from './failed-state.ts';
 import { rolloutCommitted, rolloutFinished } from './finish-state.ts';
 import type { Rollout, Unit } from './rollout.ts';
 import { soakMsOf } from './rollout-due-state.ts';
-
-/** Whether the place of the replica is a reload's now: nothing else is started there. */
-export function isBeingReplaced({ rollout }: PoolState, replica: number): boolean {
-  return rollout?.units.some((unit) => unit.replica === replica && unit.inPlace && unit.step !== 'retiring') ?? false;
-}
+import { stranded, todoPut, unitDone, unitDropped, unitPut } from './units-state.ts';
 
 export function rolloutAdvanced(turn: Turn): void {
   for (;;) {
@@ -41,20 +37,40 @@ export function rolloutAdvanced(turn: Turn): void {
 }
 
 function advanced(turn: Turn, rollout: Rollout): void {
-  if (rollout.failure !== null && rollout.step !== 'back') return turnedBack(turn, rollout);
+  if (isFailing(rollout)) return turnedBack(turn, rollout);
   if (rollout.step === 'preparing') return;
-  if (rollout.step === 'committed') {
-    if (turn.state.others.every(({ role }) => role !== 'retiring')) rolloutFinished(turn);
-    return;
-  }
+  if (rollout.step === 'committed') return besides(turn.state) ? undefined : rolloutFinished(turn);
   for (const unit of rollout.units) unitAdvanced(turn, unit);
   unitsBegun(turn);
   const now = turn.state.rollout;
-  if (now === null || (now.failure !== null && now.step !== 'back')) return;
-  if (now.strategy === 'blue-green' && now.step === 'rolling') return allAtOnce(turn, now);
-  if (now.todo.length > 0 || now.units.length > 0) return;
-  if (now.step === 'rolling') rolloutCommitted(turn);
-  else if (!turn.state.others.some(isLive)) rolloutFinished(turn);
+  if (now === null || isFailing(now)) return;
+  if (now.todo.length > 0 || now.units.some(({ step }) => step !== 'proven')) return;
+  const behind = behindOf(turn.state, now);
+  if (behind.length > 0) return todoPut(turn, behind);
+  if (now.step === 'back') return besides(turn.state) ? undefined : rolloutFinished(turn);
+  // The commit of blue-green: all are proven, so all take over in this turn.
+  for (const unit of now.units) takenOver(turn, unit);
+  rolloutCommitted(turn);
+}
+
+function isFailing({ failure, step }: Rollout): boolean {
+  return failure !== null && step !== 'back';
+}
+
+/**
+ * Replicas that live by another spec than they should in the end: on the way back those that were replaced, the last one first; before the commit
+ * those that a person has started since the reload began. What has ended by itself is started by the right one anyway.
+ */
+function behindOf(state: PoolState, { kind, step, toSpecId, stranded, units, done }: Rollout): readonly number[] {
+  if (kind === 'restart' || (step === 'back' && toSpecId === state.specId)) return [];
+  const known = [...stranded, ...units.map(({ replica }) => replica)];
+  const behind = state.engines.filter((engine) => {
+    const { phase } = engine;
+    if (phase.is !== 'ready' && phase.is !== 'unready' && phase.is !== 'starting') return false;
+    if (!isWanted(state, engine) || known.includes(engine.replica)) return false;
+    return (phase.run.specId === toSpecId) === (step === 'back');
+  });
+  return behind.map(({ replica }) => replica).toSorted((one, other) => done.indexOf(other) - done.indexOf(one));
 }
 
 function unitAdvanced(turn: Turn, unit: Unit): void {
@@ -64,11 +80,15 @@ function unitAdvanced(turn: Turn, unit: Unit): void {
     case 'trying':
       return tried(turn, unit);
     case 'proven':
-      if (turn.state.rollout?.strategy !== 'blue-green' || turn.state.rollout.step === 'back') takenOver(turn, unit);
+      // It has to stay ready until all are.
+      if (generationIn(turn.state, candidateOf(unit))?.phase.is !== 'ready') unitPut(turn, { ...unit, step: 'trying' });
       return;
     case 'retiring':
+      return oldGone(turn, unit);
     case 'leaving':
-      return oneGone(turn, unit);
+      return goesAway(turn, unit);
+    case 'returning':
+      return comesBack(turn, unit);
     default:
       unit.step satisfies never;
   }
@@ -77,7 +97,7 @@ function unitAdvanced(turn: Turn, unit: Unit): void {
 function oldDrained(turn: Turn, unit: Unit): void {
   const old = engineAt(turn, unit.replica);
   if (!isWanted(turn.state, old)) return unitDropped(turn, unit);
-  if (old.phase.is === 'stuck') return rolloutFailed(turn, stuck(turn, unit));
+  if (old.phase.is === 'stuck') return obstructed(turn, unit.replica);
   if (isEmpty(turn.state, unit.replica)) tryBegun(turn, unit);
 }
 
@@ -88,56 +108,70 @@ function tryBegun(turn: Turn, unit: Unit): void {
 
 /** Its end is told elsewhere (`candidateEnded`): here it is ready long enough, or was and is no more. */
 function tried(turn: Turn, unit: Unit): void {
-  const candidate = generationIn(turn.state, { replica: unit.replica, generation: unit.candidate ?? 0 });
-  // On the way back nothing is left to go back to: the replica is started by the old spec as any other.
-  if (candidate === undefined) return turn.state.rollout?.step === 'back' ? unitDropped(turn, unit) : undefined;
+  const candidate = generationIn(turn.state, candidateOf(unit));
+  const { rollout } = turn.state;
+  // It was taken back by a shutdown, say: then its replica's turn comes again.
+  if (candidate === undefined || rollout === null) return unitDropped(turn, unit);
   const { phase } = candidate;
+  if (phase.is === 'stuck') return rollout.step === 'back' ? unitPut(turn, { ...unit, step: 'leaving' }) : obstructed(turn, unit.replica);
   if (phase.is === 'unready') {
     const message = `the new ${turn.state.name}/${unit.replica} was ready and did not stay so: ${phase.run.samples.message ?? phase.why}`;
     return rolloutFailed(turn, { code: 'health_check_failed', message, cancelled: false });
   }
   if (phase.is !== 'ready' || phase.run.readySinceMs === null || turn.env.nowMs < phase.run.readySinceMs + soakMsOf(turn.state)) return;
-  unitPut(turn, { ...unit, step: 'proven' });
   stepped(turn, unit.replica, `the new ${turn.state.name}/${unit.replica} has proved itself`);
+  if (rollout.strategy === 'blue-green' && rollout.step === 'rolling') unitPut(turn, { ...unit, step: 'proven' });
+  else takenOver(turn, unit);
 }
 
-/** The new one serves; the old one, where it lives, is drained. */
+/** The new one serves; the old one, where it lives, is drained. It need not be the one that lived when the unit began. */
 function takenOver(turn: Turn, unit: Unit): void {
-  tookOver(turn, unit);
+  const retired = tookOver(turn, unit);
+  if (retired === null) unitDone(turn, unit);
+  else unitPut(turn, { ...unit, step: 'retiring', old: retired.generation });
+}
+
+function oldGone(turn: Turn, unit: Unit): void {
   const old = generationIn(turn.state, { replica: unit.replica, generation: unit.old ?? 0 });
-  if (old === undefined || old.role !== 'retiring') return unitDone(turn, unit);
-  unitPut(turn, { ...unit, step: 'retiring' });
+  if (old !== undefined && old.phase.is !== 'stuck') return;
+  // Killed and still there: the new one serves all the same, and that one is left to itself.
+  if (old !== undefined) operationForced(turn, unit.replica);
+  unitDone(turn, unit);
 }
 
-function oneGone(turn: Turn, unit: Unit): void {
-  const generation = unit.step === 'retiring' ? unit.old : unit.candidate;
-  const there = generationIn(turn.state, { replica: unit.replica, generation: generation ?? 0 });
-  if (there !== undefined && there.role !== 'serving') {
-    if (there.phase.is === 'stuck' && unit.step === 'retiring') rolloutFailed(turn, stuck(turn, unit));
-    return;
-  }
-  if (unit.step === 'retiring') unitDone(turn, unit);
-  else unitDropped(turn, unit);
-}
-
-/** As many as there is room for, in order. A replica that nobody wants any more is left out: its next start uses the new spec. */
+/** As many as there is room for, in order. A replica that nobody wants any more is left out: its next start uses the pool's spec. */
 function unitsBegun(turn: Turn): void {
   for (;;) {
     const { rollout } = turn.state;
     const [replica, ...todo] = rollout?.todo ?? [];
-    if (rollout === null || replica === undefined || (rollout.failure !== null && rollout.step !== 'back')) return;
+    if (rollout === null || replica === undefined || isFailing(rollout)) return;
     const engine = engineAt(turn, replica);
-    if (!isWanted(turn.state, engine)) {
-      turn.state = { ...turn.state, rollout: { ...rollout, todo } };
+    if (!isWanted(turn.state, engine) || isBack(turn, rollout, replica)) {
+      todoPut(turn, todo);
       continue;
     }
-    const beside = rollout.units.filter(({ inPlace }) => !inPlace).length;
-    const away = rollout.units.length - beside;
-    const lives = isLive(engine);
-    const surge = lives && beside < rollout.maxSurge;
-    if (!surge && away >= Math.max(rollout.maxUnavailable, lives ? 0 : 1)) return;
-    unitBegun(turn, rollout, { replica, step: 'draining', inPlace: !surge, candidate: null, old: lives ? engine.generation : null });
+    const others = othersOf(turn.state, replica);
+    if (others.some(({ phase }) => phase.is === 'stuck')) return obstructed(turn, replica);
+    // Its other side is still in use.
+    if (others.length > 0) return;
+    const surge = roomFor(rollout, isLive(engine));
+    if (surge === null) return;
+    const old = isLive(engine) ? engine.generation : null;
+    unitBegun(turn, rollout, { replica, step: 'draining', inPlace: !surge, candidate: null, old });
   }
+}
+
+/** On the way back: it has the old spec by itself, or will have with its next start. */
+function isBack(turn: Turn, { step, toSpecId }: Rollout, replica: number): boolean {
+  return step === 'back' && livePhase(engineAt(turn, replica))?.run.specId !== toSpecId;
+}
+
+/** Beside the old one (true), in its place (false), or not yet. In the place of nothing there is always room for one, and in blue-green for all. */
+function roomFor({ units, maxSurge, maxUnavailable, strategy }: Rollout, lives: boolean): boolean | null {
+  const away = units.filter(({ inPlace }) => inPlace).length;
+  if (lives && units.length - away < maxSurge) return true;
+  if (lives) return away < maxUnavailable ? false : null;
+  return strategy === 'blue-green' || away < Math.max(1, maxUnavailable) ? false : null;
 }
 
 function unitBegun(turn: Turn, rollout: Rollout, unit: Unit): void {
@@ -150,9 +184,7 @@ function unitBegun(turn: Turn, rollout: Rollout, unit: Unit): void {
     direction: rollout.step,
   });
   if (!unit.inPlace) return tryBegun(turn, unit);
-  // Whatever becomes of the way back: from here on the replica's spec is the old one.
-  const engine = put(turn, rollout.step === 'back' ? { ...engineAt(turn, unit.replica), specId: null } : engineAt(turn, unit.replica));
-  engineClosed(turn, engine, {
+  engineClosed(turn, engineAt(turn, unit.replica), {
     for: 'rollout',
     deadlineMs: turn.env.nowMs + rollout.drainMs,
     takesQueue: false,
@@ -160,74 +192,14 @@ function unitBegun(turn: Turn, rollout: Rollout, unit: Unit): void {
   });
 }
 
-/** The commit of blue-green: all are proven, so all take over in this turn. */
-function allAtOnce(turn: Turn, rollout: Rollout): void {
-  if (rollout.todo.length > 0 || rollout.units.some(({ step }) => step !== 'proven')) return;
-  for (const unit of rollout.units) takenOver(turn, unit);
-  rolloutCommitted(turn);
+function candidateOf({ replica, candidate }: Unit): { readonly replica: number; readonly generation: number } {
+  return { replica, generation: candidate ?? 0 };
 }
 
-/** Something went wrong before the commit: what is under way is taken back, then what was done, in reverse. */
-function turnedBack(turn: Turn, rollout: Rollout): void {
-  const { failure } = rollout;
-  emit(turn, 'reload.rolled_back', { operation: rollout.operationId, reason: failure?.code ?? null, message: failure?.message ?? null });
-  operationStepped(turn, rollout.operationId, `going back: ${failure?.message ?? 'called off'}`);
-  const changes = rollout.fromSpecId !== rollout.toSpecId;
-  turn.state = {
-    ...turn.state,
-    rollout: { ...rollout, step: 'back', todo: changes ? rollout.done.toReversed() : [], done: [], units: [] },
-  };
-  const units = rollout.units.flatMap((unit) => unitTurnedBack(turn, unit));
-  const back = turn.state.rollout ?? rollout;
-  turn.state = { ...turn.state, rollout: { ...back, units } };
-}
-
-/** What of it has still to be waited for. */
-function unitTurnedBack(turn: Turn, unit: Unit): Unit[] {
-  const candidate = generationIn(turn.state, { replica: unit.replica, generation: unit.candidate ?? 0 });
-  if (unit.step === 'draining') {
-    const old = engineAt(turn, unit.replica);
-    if (old.phase.is === 'ready' || old.phase.is === 'unready') engineReopened(turn, old);
-    return [];
-  }
-  if (unit.step === 'retiring') {
-    const took = tookBack(turn, unit);
-    const { rollout } = turn.state;
-    // The old one is going or gone: then the replica is one of those that get the old spec again.
-    if (!took && rollout !== null && rollout.fromSpecId !== rollout.toSpecId) {
-      turn.state = { ...turn.state, rollout: { ...rollout, todo: [unit.replica, ...rollout.todo] } };
-    }
-    return [];
-  }
-  if (candidate === undefined || candidate.role !== 'candidate') return [];
-  stopTold(turn, candidate, 'requested');
-  // One that had no process yet is gone already.
-  return generationIn(turn.state, candidate) === undefined ? [] : [{ ...unit, step: 'leaving' }];
-}
-
-function unitPut(turn: Turn, unit: Unit): void {
-  const { rollout } = turn.state;
-  if (rollout === null) return;
-  turn.state = {
-    ...turn.state,
-    rollout: { ...rollout, units: rollout.units.map((other) => (other.replica === unit.replica ? unit : other)) },
-  };
-}
-
-function unitDropped(turn: Turn, unit: Unit): void {
-  const { rollout } = turn.state;
-  if (rollout === null) return;
-  turn.state = { ...turn.state, rollout: { ...rollout, units: rollout.units.filter(({ replica }) => replica !== unit.replica) } };
-}
-
-function unitDone(turn: Turn, unit: Unit): void {
-  unitDropped(turn, unit);
-  const { rollout } = turn.state;
-  if (rollout !== null) turn.state = { ...turn.state, rollout: { ...rollout, done: [...rollout.done, unit.replica] } };
-}
-
-function stuck(turn: Turn, { replica }: Unit) {
-  const { name } = turn.state;
+/** Something of the replica was killed and is still there, so nothing is started beside it. */
+function obstructed(turn: Turn, replica: number): void {
+  const { name, rollout } = turn.state;
   const message = `${name}/${replica} was killed and is still there: nothing is started beside it; poolctl reset ${name} --forget lets go of it`;
-  return { code: 'conflict', message, cancelled: false } as const;
+  if (rollout?.step === 'back') stranded(turn, replica, message);
+  else rolloutFailed(turn, { code: 'conflict', message, cancelled: false });
 }

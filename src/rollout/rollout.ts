@@ -13,9 +13,10 @@ export interface Unit {
    * trying     the new one is started, has to be ready, and to stay so for `soak`
    * proven     it is, and waits for the others
    * retiring   it serves; the old one ends when nobody uses it any more
-   * leaving    it is taken back, and the old one goes on once it is gone
+   * leaving    it is taken back, and has to be gone first
+   * returning  the place is the old spec's again, whose engine is there or comes
    */
-  readonly step: 'draining' | 'trying' | 'proven' | 'retiring' | 'leaving';
+  readonly step: 'draining' | 'trying' | 'proven' | 'retiring' | 'leaving' | 'returning';
   /** The old one goes before the new one comes. */
   readonly inPlace: boolean;
   /** Generation of the new one; null until it is started. */
@@ -58,25 +59,28 @@ export interface Rollout extends RolloutShape {
   /** Replicas whose turn is still to come. */
   readonly todo: readonly number[];
   readonly units: readonly Unit[];
-  /** Replaced, and nothing left of the old one. */
+  /** Replaced, and nothing left of the old one; on the way back those that still are. */
   readonly done: readonly number[];
-  /** Why it goes back: written once. */
+  /** What the way back could not give the old spec again. */
+  readonly stranded: readonly number[];
+  /** Why it goes back: written once; what goes wrong on the way back is added to it. */
   readonly failure: RolloutFailure | null;
   /** Monotonic. */
   readonly sinceMs: number;
 }
 
-/** Where a reload goes to. */
+/** Where a reload goes to from a spec of the pool's. */
 export interface Destination {
+  readonly fromSpecId: string;
   readonly specId: string;
   readonly sets: Sets;
   readonly executable: Executable | null;
 }
 
-/** A reload, or a restart, whose turn has not come. Where a restart goes is known when it has. */
+/** A reload, or a restart, whose turn has not come. What the pool's spec will be then is not known: there is a way from each that it may be. */
 export interface WaitingReload {
-  readonly command: ReloadCommand | { readonly do: 'restart'; readonly replica: number | null };
-  readonly to: Destination | null;
+  readonly command: ReloadCommand | { readonly do: 'restart'; readonly replica: number | null; readonly now: boolean };
+  readonly to: readonly Destination[];
   readonly operationId: string;
   readonly stamp: Stamp;
 }

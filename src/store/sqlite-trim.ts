@@ -7,8 +7,10 @@
  */
 import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import { failpoint } from '../failpoint.ts';
 import { ENDED_OPERATIONS, EXITS_PER_POOL, HISTORY_BYTES } from './sqlite-bounds.ts';
 import { isFull } from './sqlite-errors.ts';
+import { sumOf } from './sqlite-rows.ts';
 import type { Batch } from './store.ts';
 
 export interface Trim {
@@ -25,7 +27,7 @@ const CHUNK = 100;
 const PAGE_BYTES = 4_096;
 const FREE_PAGES = 32;
 /** Half of the log that SQLite folds by itself (`wal_autocheckpoint`): the other half is for taking history out. */
-const TAKEN_BYTES = 512 << 10;
+const FILLING = 'x'.repeat(512 << 10);
 
 export function createTrim(db: DatabaseSync): Trim {
   const endedCount = db.prepare('SELECT count(*) AS n FROM operations WHERE ended = 1');
@@ -38,7 +40,8 @@ export function createTrim(db: DatabaseSync): Trim {
   const allPages = db.prepare('SELECT page_count AS n FROM pragma_page_count');
   const freePages = db.prepare('SELECT freelist_count AS n FROM pragma_freelist_count');
   const fold = db.prepare('PRAGMA wal_checkpoint(RESTART)');
-  const takeUp = db.prepare(`INSERT INTO meta VALUES ('room', printf('%.*c', ${TAKEN_BYTES}, 'x'), 0)`);
+  // With a true checksum, and no fault if it is there already: who opens the database meanwhile, or after a death in between, must find it whole.
+  const takeUp = db.prepare("INSERT INTO meta VALUES ('room', ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, sum = excluded.sum");
   const letGo = db.prepare("DELETE FROM meta WHERE key = 'room'");
   const file = db.location() ?? '';
   const number = (row: unknown): number => (row as { n: number }).n;
@@ -69,7 +72,8 @@ export function createTrim(db: DatabaseSync): Trim {
       const taken = hasRoom(() => {
         letGo.run();
         fold.get();
-        takeUp.run();
+        takeUp.run(FILLING, sumOf('room', FILLING));
+        failpoint('store:roomTaken');
         fold.get();
       });
       return (

@@ -207,7 +207,7 @@ export class DataHost implements Host {
   }
 
   cancel(id: string, _actor: Actor): Operation {
-    if (this.operation(id).endedAt !== null) throw new PooldError('conflict', `cannot cancel ${id}: it is over`);
+    if (this.operation(id).endedAt !== null) throw new PooldError('conflict', `cannot cancel ${id}: it is over`, { retriable: false });
     this.end(id, { state: 'cancelled', outcome: 'cancelled' });
     return this.operation(id);
   }

@@ -229,7 +229,7 @@ test('operations are listed, filtered, cancelled once', async () => {
   });
   expect(await ask(at, { method: 'DELETE', path: `/v1/operations/${begun.id}` })).toMatchObject({
     status: 409,
-    json: { code: 'conflict' },
+    json: { code: 'conflict', retriable: false },
   });
   expect(await ask(at, { path: '/v1/operations/none' })).toMatchObject({ status: 404, json: { code: 'operation_not_found' } });
 });

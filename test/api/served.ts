@@ -26,7 +26,9 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-export async function served(listen: Partial<ServeOptions['listen']> & { readonly withTcp?: boolean } = {}): Promise<Served> {
+export async function served(
+  listen: Partial<ServeOptions['listen']> & { readonly withTcp?: boolean; readonly patience?: ServeOptions['patience'] } = {},
+): Promise<Served> {
   const directory = mkdtempSync(join(tmpdir(), 'poold-api-'));
   const socketPath = join(directory, 'api.sock');
   const leaseSocketPath = join(directory, 'lease.sock');
@@ -40,7 +42,7 @@ export async function served(listen: Partial<ServeOptions['listen']> & { readonl
   host.poolsByName.set('chat', pool('chat'));
   const logged: Served['logged'] = [];
   const observed: Served['observed'] = [];
-  const { withTcp, ...rest } = listen;
+  const { withTcp, patience, ...rest } = listen;
   const serving = await serve({
     listen: {
       socket: { mode: 0o660, group: null, leaseGroup: null },
@@ -50,6 +52,7 @@ export async function served(listen: Partial<ServeOptions['listen']> & { readonl
     },
     socketPath,
     leaseSocketPath,
+    ...(patience === undefined ? {} : { patience }),
     context: { host, clock: systemClock, events: host.feed, metricsText: async () => 'poold_build_info 1\n' },
     log: {
       warn: (facts, message) => logged.push({ level: 'warn', facts, message }),

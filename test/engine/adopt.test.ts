@@ -75,8 +75,8 @@ describe.each(CONTAINMENTS)('after a daemon that was killed, under $name', ({ en
     const { found, strays } = await rig.room.adopt([]);
     expect(found).toEqual([]);
     expect(strays.toSorted((a, b) => a.ref.generation - b.ref.generation)).toEqual([
-      { ref: rig.ref(1), identity: identities[0], port: null, device: null },
-      { ref: rig.ref(2), identity: identities[1], port: null, device: null },
+      { ref: rig.ref(1), identity: identities[0], port: null, device: null, side: 'a' },
+      { ref: rig.ref(2), identity: identities[1], port: null, device: null, side: 'a' },
     ]);
     expect(identities.every((identity) => rig.room.alive(identity))).toBe(true);
   });

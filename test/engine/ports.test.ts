@@ -82,6 +82,22 @@ describe('a port', () => {
     expect(ports.of('chat/0')).not.toBe(busy);
   });
 
+  it('that a pool names itself is no other’s by auto, also while nobody has it', async () => {
+    const free = await held();
+    for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve));
+    const named = new Set(Array.from({ length: 40 }, (_, step) => free + step));
+    const ports = new Ports([free, free + 80], named);
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, replica) => ports.take({ engine: `chat/${replica}`, wanted: 'auto', host })),
+    );
+    for (const answer of answers) expect(answer).toMatchObject({ is: 'free', port: expect.toSatisfy((port) => port >= free + 40) });
+    expect(await ports.take({ engine: 'named/0', wanted: free, host })).toEqual({ is: 'free', port: free });
+    expect(await new Ports([free, free + 39], named).take({ engine: 'chat/0', wanted: 'auto', host })).toEqual({
+      is: 'busy',
+      message: `there is no port left, and no other port of ${free}-${free + 39} is free`,
+    });
+  });
+
   it('of a range that is all taken is busy and says so', async () => {
     const busy = await held();
     const ports = new Ports([20_000, 20_001]);

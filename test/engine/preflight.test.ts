@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fileAt } from '../../src/engine/executable.ts';
 import { Ports } from '../../src/engine/ports.ts';
 import { preflight } from '../../src/engine/preflight.ts';
 import { poolSpec } from './pool-spec.ts';
@@ -37,7 +38,7 @@ esac`;
 
 describe('a preflight', () => {
   it('finds what is there', async () => {
-    expect(await fly(new Rig(), { command: ['sh'] })).toEqual({ is: 'ok', port: null, device: null });
+    expect(await fly(new Rig(), { command: ['sh'] })).toEqual({ is: 'ok', port: null, device: null, executable: fileAt('/usr/bin/sh') });
     expect(await fly(new Rig(), { command: ['sh', '${port}'] })).toMatchObject({ is: 'ok', port: expect.any(Number) });
   });
 
@@ -56,7 +57,7 @@ describe('a preflight', () => {
     const message = expect.stringMatching(new RegExp(`^cannot start chat/0: port ${port} is held by pid ${process.pid} `));
     expect(await fly(new Rig(), { port })).toMatchObject({ class: 'port_busy', message });
     await new Promise((resolve) => server.close(resolve));
-    expect(await fly(new Rig(), { port })).toEqual({ is: 'ok', port, device: null });
+    expect(await fly(new Rig(), { port })).toMatchObject({ is: 'ok', port, device: null });
   });
 
   it('names who has a device for himself, and minds nobody on a shared one', async () => {
@@ -91,9 +92,9 @@ describe('devices', () => {
 
   it('are found by number, list, UUID and MIG id', async () => {
     const rig = withDriver(TWO_GPUS);
-    expect(await fly(rig, gpu('0', '1'), 1)).toEqual({ is: 'ok', port: null, device: '1' });
+    expect(await fly(rig, gpu('0', '1'), 1)).toMatchObject({ is: 'ok', port: null, device: '1' });
     for (const device of ['0,1', 'GPU-22222222-bbbb', 'GPU-2222', 'MIG-33333333-cccc']) {
-      expect(await fly(rig, gpu(device))).toEqual({ is: 'ok', port: null, device });
+      expect(await fly(rig, gpu(device))).toMatchObject({ is: 'ok', port: null, device });
     }
   });
 

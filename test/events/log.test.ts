@@ -27,6 +27,7 @@ function line(type: EventType, facts: Readonly<Record<string, Fact>>, engine?: s
       said.push(level, fields, message);
     };
   logEvents(bus, {
+    isLevelEnabled: () => true,
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),

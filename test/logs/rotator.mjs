@@ -8,6 +8,7 @@ const log = await openLog({
   dir,
   pool: 'chat',
   replica: 0,
+  side: 'a',
   limits: { maxSizeBytes: 256 * 1024, keep: 1000, whenFull: 'drop-oldest' },
   clock: systemClock,
   freeze: async () => {

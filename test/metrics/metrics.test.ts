@@ -111,6 +111,8 @@ describe('the metrics', () => {
         'build_info config_ok storage_full pool_ready pool_wanted_engines pool_engines pool_slots pool_active_leases pool_queue_depth',
         'engine_up engine_starts_total engine_restarts_total engine_exits_total engine_start_duration_seconds engine_starting_seconds engine_stuck',
         'missed_exit_total backoff_delay_seconds restart_scheduled_total restart_rate restart_storm_total breaker_state breaker_open_total',
+        'drain_duration_seconds drain_forced_total reload_duration_seconds reload_success_total reload_failure_total queue_oldest_seconds',
+        'lease_wait_seconds lease_duration_seconds lease_oldest_seconds lease_ended_total queue_rejected_total',
         'log_bytes_total log_dropped_bytes_total probe_failures_total event_loop_lag_seconds http_request_duration_seconds',
         'process_cpu_seconds_total process_resident_memory_bytes process_virtual_memory_bytes process_open_fds process_max_fds process_start_time_seconds',
       ]

@@ -1,6 +1,6 @@
 /** The machine under a scripted pool: processes that behave as the test says, and answers that come back to the daemon at their times. */
 import type { PoolSpec } from '../../src/config/spec.ts';
-import type { Exit } from '../../src/engine/engine-state.ts';
+import type { Executable, Exit } from '../../src/engine/engine-state.ts';
 import type { EngineRef } from '../../src/engine/identity.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
@@ -13,14 +13,17 @@ import { evidenceOf, newProcess, WALL_MS } from './world.ts';
 export interface Daemon {
   readonly nowMs: number;
   readonly isUp: boolean;
+  /** As a preflight finds it. */
+  readonly executable: Executable | null;
   send(event: PoolEvent): void;
   note(line: string): void;
   /** Null: the current one. */
   specOf(specId: string | null): PoolSpec | undefined;
-  /** One of a reload, or beside one: two generations of the replica may live. */
-  mayStandBeside(about: About): boolean;
-  /** Of the generation that a replica is at. */
-  causeOf(replica: number): string;
+  causeOf(about: About): string;
+  /** That it was started by; null when it is gone. */
+  specIdOf(about: About): string | null;
+  /** Which of a replica's two sets of files and ports is the generation's. */
+  sideOf(about: About): string;
 }
 
 interface Planned {
@@ -49,7 +52,12 @@ export class Machine {
   places = 0;
   /** How the next starts of a replica go; the last stays. */
   readonly behaviours = new Map<number, readonly Behaviour[]>();
+  /** The same by the version of the spec that a start goes by; where one is named for it, it goes before the replica's. */
+  readonly byVersion = new Map<string, readonly Behaviour[]>();
   prepares: readonly (string | null)[] = [null];
+  /** Which port belongs to which side of a replica. */
+  readonly ports = new Map<string, number>();
+  readonly #sides = new Map<Process, string>();
   readonly #daemon: Daemon;
   readonly #chosen = new Map<string, Behaviour>();
   #planned: Planned[] = [];
@@ -71,6 +79,7 @@ export class Machine {
     this.places = 0;
     this.#planned = this.#planned.filter(({ daemons }) => !daemons);
     for (const process of this.processes) process.watched = false;
+    this.ports.clear();
   }
 
   wentDown(): void {
@@ -82,11 +91,16 @@ export class Machine {
     return this.processes.find(({ ref }) => ref.replica === replica && ref.generation === generation);
   }
 
-  /** The process of a replica that has not left the machine yet. */
-  live(replica: number): Process {
-    const process = this.#live(replica);
+  /** The process of a replica that has not left the machine yet: of that generation, or the oldest. */
+  live(replica: number, generation?: number): Process {
+    const process = this.#living(replica).find(({ ref }) => generation === undefined || ref.generation === generation);
     if (process === undefined) throw new Error(`cannot find a process of chat/${replica}`);
     return process;
+  }
+
+  /** The next daemon has found it, and keeps its port for it. */
+  kept(about: About, port: number | null): void {
+    if (port !== null) this.ports.set(`${about.replica}${this.#daemon.sideOf(about)}`, port);
   }
 
   exited(process: Process, how: Partial<Exit>): void {
@@ -116,6 +130,9 @@ export class Machine {
         return this.#spawned(effect.ref);
       case 'releaseSpawn':
         this.places -= 1;
+        return;
+      case 'releasePort':
+        this.ports.delete(`${effect.replica}${effect.side}`);
         return;
       case 'probe':
       case 'terminate':
@@ -150,14 +167,16 @@ export class Machine {
 
   #preflown(effect: Extract<Effect, { readonly do: 'preflight' }>): void {
     const { replica, generation } = effect.ref;
-    const [behaviour = serves, ...later] = this.behaviours.get(replica) ?? [];
-    if (later.length > 0) this.behaviours.set(replica, later);
+    const behaviour = this.#chosenFor(effect);
     this.#chosen.set(`${replica}.${generation}`, behaviour);
     const afterMs = (behaviour.preflightS ?? 0) * 1_000;
     const failure = behaviour.preflight;
-    const port = effect.port ?? 20_000 + replica;
+    const side = this.#daemon.sideOf(effect.ref);
+    const port = effect.port ?? 20_000 + replica + (side === 'a' ? 0 : 1_000);
+    this.ports.set(`${replica}${side}`, port);
     const device = this.#daemon.specOf(effect.specId)?.engine.devices?.[replica] ?? null;
-    if (failure === undefined) this.#answer({ type: 'preflown', replica, generation, port, device }, afterMs);
+    if (failure === undefined)
+      this.#answer({ type: 'preflown', replica, generation, port, device, executable: this.#daemon.executable }, afterMs);
     else this.#answer({ type: 'startFailed', replica, generation, class: failure, message: `${failure} at preflight` }, afterMs);
   }
 
@@ -168,9 +187,10 @@ export class Machine {
 
   #spawned(ref: EngineRef): void {
     const { replica, generation } = ref;
-    if (this.#live(replica) !== undefined && !this.#daemon.mayStandBeside(ref))
-      throw new Error(`cannot spawn chat/${replica}: its generation before still lives`);
-    this.spawns.push({ atS: this.#daemon.nowMs / 1_000, replica, generation, cause: this.#daemon.causeOf(replica) });
+    const side = this.#daemon.sideOf(ref);
+    if (this.#living(replica).some((other) => this.#sides.get(other) === side))
+      throw new Error(`cannot spawn chat/${replica}: a generation before it still lives on its side`);
+    this.spawns.push({ atS: this.#daemon.nowMs / 1_000, replica, generation, cause: this.#daemon.causeOf(ref) });
     const behaviour = this.#chosen.get(`${replica}.${generation}`) ?? serves;
     if (behaviour.spawn !== undefined) {
       this.#answer({ type: 'startFailed', replica, generation, class: behaviour.spawn, message: `${behaviour.spawn} at spawn` });
@@ -178,6 +198,7 @@ export class Machine {
     }
     const process = newProcess(ref, behaviour, 101 + this.processes.length);
     this.processes.push(process);
+    this.#sides.set(process, side);
     this.#answer({ type: 'spawned', replica, generation, identity: process.identity }, (behaviour.spawnS ?? 0) * 1_000);
     if (behaviour.endsS === undefined) return;
     const { signal = null, code = null } = behaviour;
@@ -187,7 +208,7 @@ export class Machine {
   #probed(process: Process): void {
     const { readyS } = process.behaviour;
     const { replica, generation } = process.ref;
-    const phase = this.#daemon.specOf(null)?.probes;
+    const phase = this.#daemon.specOf(this.#daemon.specIdOf(process.ref))?.probes;
     if (readyS === undefined) return;
     const kinds = [
       ...(phase?.startup ? ['startup' as const] : []),
@@ -214,8 +235,17 @@ export class Machine {
     this.treeGone(process);
   }
 
-  #live(replica: number): Process | undefined {
-    return this.processes.find((process) => process.ref.replica === replica && !process.gone);
+  #living(replica: number): Process[] {
+    return this.processes.filter((process) => process.ref.replica === replica && !process.gone);
+  }
+
+  #chosenFor({ ref, specId }: Extract<Effect, { readonly do: 'preflight' }>): Behaviour {
+    const version = this.#daemon.specOf(specId)?.engine.version ?? '';
+    const named = this.byVersion.get(version);
+    const [behaviour = serves, ...later] = named ?? this.behaviours.get(ref.replica) ?? [];
+    if (later.length > 0 && named !== undefined) this.byVersion.set(version, later);
+    else if (later.length > 0) this.behaviours.set(ref.replica, later);
+    return behaviour;
   }
 
   /** An answer that reaches the daemon, if it is still there. */

@@ -4,19 +4,22 @@
  * twice, and that the pool does not ask for the same moment again and again.
  */
 import type { PoolSpec } from '../../src/config/spec.ts';
-import type { Exit } from '../../src/engine/engine-state.ts';
+import type { Executable, Exit, Run, Stamp } from '../../src/engine/engine-state.ts';
+import { livePhase } from '../../src/engine/engine-state.ts';
 import type { ProbeResult } from '../../src/engine/samples-state.ts';
 import type { Happening } from '../../src/events/event.ts';
 import { dueMs } from '../../src/pool/due-state.ts';
 import type { Effect } from '../../src/pool/effects.ts';
-import type { HistoryEntry, PoolCommand } from '../../src/pool/host.ts';
-import type { PoolEvent } from '../../src/pool/pool-events.ts';
+import type { HistoryEntry, PoolCommand, ReloadCommand } from '../../src/pool/host.ts';
+import type { PoolEvent, ReloadTarget } from '../../src/pool/pool-events.ts';
 import { next } from '../../src/pool/pool-next-state.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
 import { newPool, restored } from '../../src/pool/pool-state.ts';
 import { poolStatus } from '../../src/pool/pool-view.ts';
 import { refusal } from '../../src/pool/refusal-state.ts';
 import type { EngineStatus, Operation, PoolStatus } from '../../src/pool/status.ts';
+import { allEngines, generationIn } from '../../src/pool/turn.ts';
+import { basesOf, reloadedSpec, setsKept, withSets } from '../../src/rollout/plan-state.ts';
 import type { Behaviour } from './behaviour.ts';
 import type { About, Daemon, Spawn } from './machine.ts';
 import { Machine } from './machine.ts';
@@ -47,10 +50,14 @@ export class Script implements Daemon {
   #lines: string[] = [];
   #file: File;
   #operationIds = 0;
+  readonly #specIds = new Map<string, string>();
+  /** As it lies there when a reload looks at it, and when a start does. */
+  executable: Executable | null = null;
 
   constructor(change: SpecChange = {}) {
     this.#file = { spec: change, specId: 'a' };
     this.state = newPool({ spec: poolSpec(change), specId: 'a', nowMs: 0 });
+    this.#specIds.set(JSON.stringify(poolSpec(change)), 'a');
   }
 
   /** How the next starts of one engine go, one after the other; the last of them stays. Without it they serve. */
@@ -62,6 +69,12 @@ export class Script implements Daemon {
   /** The same for the first `count` engines. */
   engines(count: number, ...behaviours: readonly Behaviour[]): this {
     for (let replica = 0; replica < count; replica += 1) this.engine(replica, ...behaviours);
+    return this;
+  }
+
+  /** The same for starts by a spec of that version, whatever the replica. */
+  version(version: string, ...behaviours: readonly Behaviour[]): this {
+    this.#machine.byVersion.set(version, behaviours);
     return this;
   }
 
@@ -108,7 +121,9 @@ export class Script implements Daemon {
     if (refused !== null) throw refused;
     this.#operationIds += 1;
     const operationId = `op${this.#operationIds}`;
-    this.send({ type: 'command', command, operationId, stamp: { by: 'ann', atMs: WALL_MS + this.nowMs, reason: null } });
+    const stamp = { by: 'ann', atMs: WALL_MS + this.nowMs, reason: null };
+    const targets = command.do === 'reload' ? this.#targets(command, stamp, this.executable) : [];
+    this.send({ type: 'command', command, operationId, stamp, targets });
     return operationId;
   }
 
@@ -146,15 +161,15 @@ export class Script implements Daemon {
     });
   }
 
-  /** Ends the live process of a replica, from outside. */
-  crash(replica: number, exit: Partial<Exit> = { signal: 'SIGKILL' }): this {
-    this.#machine.exited(this.#machine.live(replica), exit);
+  /** Ends the live process of a replica, from outside: of that generation, or the oldest. */
+  crash(replica: number, exit: Partial<Exit> = { signal: 'SIGKILL' }, generation?: number): this {
+    this.#machine.exited(this.#machine.live(replica, generation), exit);
     return this;
   }
 
   /** The tree of an unkillable engine goes at last. */
-  vanish(replica: number): this {
-    const process = this.#machine.live(replica);
+  vanish(replica: number, generation?: number): this {
+    const process = this.#machine.live(replica, generation);
     this.#machine.exited(process, { signal: 'SIGKILL' });
     this.#machine.treeGone(process);
     return this;
@@ -170,9 +185,11 @@ export class Script implements Daemon {
   /** The next daemon on the same state, and maybe another file: it looks at each generation that was live, then at the file. */
   daemonStarts(file: File = this.#file): this {
     this.#taken();
-    for (const { replica, generation, phase } of this.state.engines) {
-      if (!('run' in phase)) continue;
-      const about = { replica, generation };
+    for (const engine of allEngines(this.state)) {
+      const run = livePhase(engine)?.run;
+      if (run === undefined) continue;
+      const about = { replica: engine.replica, generation: engine.generation };
+      if (run.identity !== null) this.#machine.kept(about, run.port);
       const process = this.#machine.processOf(about);
       if (process === undefined) this.send({ type: 'neverStarted', ...about });
       else if (process.exit === null) this.send({ type: 'adopted', ...about, identity: process.identity });
@@ -185,7 +202,10 @@ export class Script implements Daemon {
   /** The last thing that a start of the daemon does: the file's word. */
   fileRead(): this {
     this.#taken();
-    return this.send({ type: 'configured', spec: this.#file.spec && poolSpec(this.#file.spec), specId: this.#file.specId });
+    const spec = this.#file.spec && poolSpec(this.#file.spec);
+    if (spec === null) return this.send({ type: 'configured', spec, specId: this.state.specId });
+    this.#specIds.set(JSON.stringify(spec), this.#file.specId);
+    return this.send({ type: 'configured', spec, specId: this.#idOf(withSets(spec, setsKept(this.state.sets, spec))) });
   }
 
   /** All processes are gone with the boot; the next daemon finds that out. */
@@ -230,6 +250,11 @@ export class Script implements Daemon {
     return this.#machine.processes;
   }
 
+  /** Which ports belong to whom: `0a` is replica 0, side a. */
+  get ports(): ReadonlyMap<string, number> {
+    return this.#machine.ports;
+  }
+
   /** How many spawns have a place and have not given it back. */
   get places(): number {
     return this.#machine.places;
@@ -248,17 +273,36 @@ export class Script implements Daemon {
     return this.state.specs[specId ?? this.state.specId];
   }
 
-  mayStandBeside({ replica }: About): boolean {
-    const { rollout, others } = this.state;
-    return (
-      others.some((other) => other.replica === replica) &&
-      (rollout === null || !rollout.units.some((unit) => unit.replica === replica && unit.inPlace))
-    );
+  causeOf(about: About): string {
+    return this.#runOf(about)?.cause ?? 'none';
   }
 
-  causeOf(replica: number): string {
-    const phase = this.state.engines.find((engine) => engine.replica === replica)?.phase;
-    return phase !== undefined && 'run' in phase ? phase.run.cause : 'none';
+  specIdOf(about: About): string | null {
+    return this.#runOf(about)?.specId ?? null;
+  }
+
+  sideOf(about: About): string {
+    return generationIn(this.state, about)?.side ?? 'a';
+  }
+
+  #runOf(about: About): Run | undefined {
+    const engine = generationIn(this.state, about);
+    return engine === undefined ? undefined : livePhase(engine)?.run;
+  }
+
+  /** The same spec has the same id; the file's first one is `a`. */
+  #idOf(spec: PoolSpec): string {
+    const text = JSON.stringify(spec);
+    const id = this.#specIds.get(text) ?? `s${this.#specIds.size}`;
+    this.#specIds.set(text, id);
+    return id;
+  }
+
+  #targets(command: ReloadCommand, stamp: Stamp, executable: Executable | null): ReloadTarget[] {
+    return basesOf(this.state).map((base) => {
+      const { spec, sets } = reloadedSpec(base, command, stamp);
+      return { fromSpecId: base.specId, spec, specId: this.#idOf(spec), sets, executable };
+    });
   }
 
   #taken(): void {

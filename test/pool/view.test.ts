@@ -288,6 +288,8 @@ describe('explain', () => {
     );
     expect(told).toEqual([
       'chat wanted: running: 2 of 2 engines wanted',
+      'chat leases: 0 held',
+      'chat queue: 0 of 1000 waiting',
       'chat breaker: closed',
       'chat breaker gpu: closed; 1 of 3 failures that open it',
       'chat limiter: 5 of 10 restarts in the last 1m',
@@ -299,9 +301,10 @@ describe('explain', () => {
       'chat/1 state: ready, generation 2',
       'chat/1 backoff: 1 failures in a row for the delay',
       'chat/1 breaker: closed; 0 of 5 failures that open it',
+      'chat/1 leases: 0 of 1 slots leased',
       'chat/1 lastExit: gpu at 2026-11-20T10:00:05.000Z: ended with exit code 1: fatal: gpu',
     ]);
-    expect(explanations(s.state, 1, gatesAt(s.state, s.nowMs))).toHaveLength(4);
+    expect(explanations(s.state, 1, gatesAt(s.state, s.nowMs))).toHaveLength(5);
   });
 
   it('says who scaled it, and that it is orphaned', () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Failpoint } from '../../src/failpoint.ts';
 
 const processes = join(import.meta.dirname, 'processes');
 let directory = '';
@@ -22,13 +23,14 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-function started(command: readonly [string, ...string[]]): ChildProcess {
-  const child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
+function started(command: readonly [string, ...string[]], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  const child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } });
   children.push(child);
   return child;
 }
 
-const opener = (): ChildProcess => started([process.execPath, join(processes, 'opens-store.ts'), directory]);
+const opener = (failpoint: Failpoint | '' = ''): ChildProcess =>
+  started([process.execPath, join(processes, 'opens-store.ts'), directory], { POOLD_FAILPOINT: failpoint });
 
 async function firstLine(child: ChildProcess): Promise<{ epoch: number; instance: string; damage: string | null }> {
   for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) return JSON.parse(line);
@@ -45,6 +47,18 @@ describe('the store on a real machine', () => {
     expect(racing.map((one) => one.epoch).sort()).toEqual([epoch + 1, epoch + 2, epoch + 3, epoch + 4]);
     expect(new Set(racing.map((one) => one.instance)).size).toBe(1);
     expect(racing.every((one) => one.damage === null)).toBe(true);
+  });
+
+  it('is made once by openers that race for a directory without any', async () => {
+    const racing = await Promise.all(Array.from({ length: 4 }, () => firstLine(opener())));
+    expect(racing.map((one) => one.epoch).sort()).toEqual([1, 2, 3, 4]);
+    expect(racing.every((one) => one.damage === null)).toBe(true);
+  });
+
+  it('is whole for whoever opens it while room for later commits is being taken, or after a death in the middle of that', async () => {
+    const [, signal] = await once(opener('store:roomTaken'), 'exit');
+    expect(signal).toBe('SIGKILL');
+    expect(await firstLine(opener())).toMatchObject({ epoch: 2, damage: null });
   });
 
   it('gives up ballast, then history, and refuses only what cannot fit when nothing more may be written', async () => {

@@ -17,6 +17,7 @@ import { constants, fstatSync, ftruncateSync, read as readCallback, renameSync, 
 import type { FileHandle } from 'node:fs/promises';
 import { open, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { failpoint } from '../../failpoint.ts';
 import { runCommand } from '../exec.ts';
 import type { LogParts } from './log-parts.ts';
 import { olderPath, settleNumbers, shiftNumbers } from './older-files.ts';
@@ -106,6 +107,7 @@ async function truncate(parts: LogParts, cut: Cut): Promise<void> {
       intend(parts, { bytes: sizeBytes, copied });
       ftruncateSync(parts.fd, 0);
       happened(parts, { bytes: sizeBytes, copied });
+      failpoint('rotate:frozen');
     } finally {
       await thaw();
     }
