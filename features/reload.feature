@@ -141,9 +141,9 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | lease.released  | chat/0 | holder   | ann       |
       | engine.exited   | chat/0 | class    | requested |
       | engine.starting | chat/0 | cause    | candidate |
-      | lease.granted   | chat/0 | holder   | bob       |
       | reload.finished |        | outcome  | reloaded  |
-    And the daemon says "maxSurge is 0 instead of 1: its ports are fixed"
+      | lease.granted   | chat/0 | holder   | bob       |
+    And the daemon says "maxSurge is 0: its port is fixed, so the old engine goes before the new one comes"
     And url of "chat/0" is what I noted
     And the engine "chat/0" has version v2
     And the engine "chat/0" has generation 2
@@ -173,7 +173,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | engine.ready   | chat/0 |
       | engine.exited  | chat/1 |
       | engine.ready   | chat/1 |
-    And the daemon says "maxSurge is 0 instead of 1: its devices are taken"
+    And the daemon says "maxSurge is 0: its devices are taken, so the old engine goes before the new one comes"
 
   Scenario: Recreate: all of the old go, and meanwhile new requests wait instead of being refused
     When the daemon is started
@@ -469,7 +469,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
     Then the engine "chat/0" becomes ready
     When I run poolctl "reload chat --set modle=b"
     Then it exits with 2
-    And it complains "there is no variable "modle"; there are model, end"
+    And it complains 'there is no variable "modle"; there are model, end'
     When I run poolctl "reload chat --set model"
     Then it exits with 2
     And it complains "write --set NAME=VALUE"
@@ -578,9 +578,9 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | deadlineAt | null  |
     And the pool "chat" becomes running
     And the engine "chat/0" has version v1
+    And the daemon has logged "engine.starting" for "chat/0" 1 time
     When "bob" takes a lease on "chat"
     Then "bob" holds its lease on "chat/0"
-    And the daemon has logged "engine.starting" for "chat/0" 1 time
     And the metric 'poold_reload_failure_total{pool="chat",reason="drain_timeout"}' is 1
 
   Scenario: --cut-leases takes them away at the deadline instead

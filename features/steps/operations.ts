@@ -59,7 +59,10 @@ Then('these cycles of drain, resume and reload go well on {string}:', async func
     equal((await this.poolctl('resume', pool)).code, 0);
     const late = await granted(this, pool);
     equal((await this.poolctl('reload', pool, '--set', `model=${model}`, '--no-wait')).code, 0);
-    await this.until(`${pool} is served by generation ${generation}`, async () => (await this.engine(`${pool}/0`)).generation === Number(generation));
+    await this.until(
+      `${pool} is served by generation ${generation}`,
+      async () => (await this.engine(`${pool}/0`)).generation === Number(generation),
+    );
     const now = await granted(this, pool);
     equal(now.engine.generation, Number(generation));
     await released(this, now);
@@ -81,13 +84,18 @@ async function released(world: PooldWorld, { id, token }: Granted): Promise<void
   equal((await world.client.leases.release(id, { token, outcome: null })).outcome, 'released');
 }
 
+/** Once it has a process. */
 async function candidateOf(world: PooldWorld, id: string): Promise<EngineStatus> {
-  const found = (await world.status(id.split('/')[0] ?? '')).engines.find((engine) => engine.id === id && engine.role === 'candidate');
-  if (found === undefined) throw new Error(`${id} has no candidate`);
-  return found;
+  const found: EngineStatus[] = [];
+  await world.until(`a candidate of ${id} runs`, async () => {
+    const { engines } = await world.status(id.split('/')[0] ?? '');
+    found.push(...engines.filter((engine) => engine.id === id && engine.role === 'candidate' && engine.pid !== null));
+    return found.length > 0;
+  });
+  return found[0] as EngineStatus;
 }
 
-export async function newestOf(world: PooldWorld, pool: string): Promise<Operation> {
+async function newestOf(world: PooldWorld, pool: string): Promise<Operation> {
   const [newest] = (await world.client.operations(pool)).toSorted((one, other) => other.startedAt.localeCompare(one.startedAt));
   if (newest === undefined) throw new Error(`there are no operations of ${pool}`);
   return newest;
