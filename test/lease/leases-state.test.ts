@@ -138,7 +138,7 @@ describe('the leases of an engine', () => {
     s.acquires('a', 'b');
     s.crash(0);
     expect(s.ends).toEqual(['a engine_lost', 'b engine_lost']);
-    expect(s.end('a').message).toBe('chat/0 has ended or is about to: it is stopping');
+    expect(s.end('a').message).toBe('chat/0 has ended by itself: SIGKILL');
     s.until(10);
     s.acquires('c');
     for (let times = 0; times < 3; times += 1) s.probe(0, 'liveness', false);
