@@ -207,6 +207,7 @@ export function neverStarted(turn: Turn, engine: EngineState): void {
   turn.effects.push({ do: 'release', ref }, { do: 'releaseDevice', ref });
   if (engine.role !== 'serving') {
     leftBeside(turn, engine);
+    emit(turn, 'engine.stopped', { reason: 'never_started' }, engine);
     if (engine.role === 'candidate') candidateUnborn(turn, engine);
     return;
   }

@@ -129,7 +129,10 @@ function rolloutBegun(turn: Turn, { operation, to, drainMs, cutLeases, asked, re
     sinceMs: nowMs,
   };
   turn.state = { ...turn.state, rollout };
-  for (const engine of turn.state.engines) if (engine.backoffRow > 0) put(turn, { ...engine, backoffRow: 0 });
+  for (const engine of turn.state.engines) {
+    const concerned = rollout.kind === 'reload' || rollout.todo.includes(engine.replica);
+    if (concerned && engine.backoffRow > 0) put(turn, { ...engine, backoffRow: 0 });
+  }
   emit(turn, 'reload.started', {
     operation: operation.id,
     kind: rollout.kind,
