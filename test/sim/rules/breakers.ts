@@ -148,7 +148,7 @@ function somethingMissing(step: Step, name: string): boolean {
     if (!wanted(after, engine)) continue;
     if (name !== 'any' && engine.lastFailureClass !== name) continue;
     const { is } = engine.phase;
-    const begun = engine.generation > (engineIn(before, replica)?.generation ?? 0) && !over.includes(replica);
+    const begun = engine.generation > (engineIn(before, replica)?.generation ?? 0) && !over.includes(replica) && is !== 'stuck';
     const run = runOf(engine);
     const tried = run?.cause === 'retry' && !run.succeeded && is !== 'stuck';
     if (is === 'backoff' || is === 'idle' || begun || tried) return true;

@@ -45,7 +45,8 @@ export function takenOver(step: Step): readonly number[] {
     const there =
       was.generation !== is.generation &&
       step.before.others.some((other) => other.replica === is.replica && other.generation === is.generation);
-    return there ? [is.replica] : [];
+    // One that was killed and is still there only has the place.
+    return there && is.phase.is !== 'stuck' ? [is.replica] : [];
   });
 }
 
