@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { appendFileSync, chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { DataTable } from '@cucumber/cucumber';
 import { After, Given, Then, When } from '@cucumber/cucumber';
@@ -77,6 +77,14 @@ Then('it prints exactly:', function (this: PooldWorld, text: string) {
 
 Then('it prints like {string}', function (this: PooldWorld, pattern: string) {
   match(this.looked().stdout, new RegExp(this.filled(pattern)));
+});
+
+Then('it prints nothing', function (this: PooldWorld) {
+  equal(this.looked().stdout, '');
+});
+
+Then('it complains {string} once', function (this: PooldWorld, text: string) {
+  equal(this.looked().stderr.split(text).length, 2, this.looked().stderr);
 });
 
 Then('it does not print {string}', function (this: PooldWorld, text: string) {
@@ -159,9 +167,10 @@ function linesOf(world: PooldWorld, file: string): string[] {
   return readFileSync(join(world.dir, file), 'utf8').split('\n').slice(0, -1);
 }
 
-/** The log file itself, not what poold says of it. */
+/** The log files themselves, not what poold says of them: during a reload the two sides of a replica have one each. */
 export function logOf(world: PooldWorld, id: string): string {
-  return readFileSync(join(world.dir, 'state/logs', `${id.replace('/', '-')}.log`), 'utf8');
+  const stem = join(world.dir, 'state/logs', id.replace('/', '-'));
+  return readFileSync(`${stem}.log`, 'utf8') + (existsSync(`${stem}.b.log`) ? readFileSync(`${stem}.b.log`, 'utf8') : '');
 }
 
 function asText(value: unknown): unknown {

@@ -1,8 +1,11 @@
 /** What an operator has asked for, as it goes on and as it ended. */
-import { deepEqual, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import type { DataTable } from '@cucumber/cucumber';
 import { Then, When } from '@cucumber/cucumber';
-import type { Operation } from '../../src/pool/status.ts';
+import type { Granted } from '../../src/lease/lease.ts';
+import type { EngineStatus, Operation } from '../../src/pool/status.ts';
 import type { PooldWorld } from '../support/world.ts';
+import { endOfProcess } from './crash.ts';
 
 When('I look at the newest operation of {string}', async function (this: PooldWorld, pool: string) {
   await this.poolctl('operations', (await newestOf(this, pool)).id);
@@ -35,9 +38,64 @@ When('the noted deadline of the drain of {string} has passed', async function (t
   await this.until('it is over', () => Date.now() > atMs);
 });
 
+When('the candidate of {string} is told {string}', async function (this: PooldWorld, id: string, query: string) {
+  await fetch(`${(await candidateOf(this, id)).url}/switch?${query}`);
+});
+
+When('the candidate of {string} is killed after the daemon', async function (this: PooldWorld, id: string) {
+  const { pid } = await candidateOf(this, id);
+  equal(await this.killDaemon('SIGKILL'), null);
+  process.kill(pid ?? Number.NaN, 'SIGKILL');
+  await endOfProcess(this, pid ?? Number.NaN);
+});
+
+/** Each: somebody works, the pool is drained behind him, resumed, somebody works again and is not cut by the reload. */
+Then('these cycles of drain, resume and reload go well on {string}:', async function (this: PooldWorld, pool: string, cycles: DataTable) {
+  for (const { model = '', generation = '' } of cycles.hashes()) {
+    const early = await granted(this, pool);
+    equal((await this.poolctl('drain', pool, '--deadline', '5m', '--no-wait')).code, 0);
+    await released(this, early);
+    equal((await this.poolctl('wait', pool, '--for', 'drained')).code, 0);
+    equal((await this.poolctl('resume', pool)).code, 0);
+    const late = await granted(this, pool);
+    equal((await this.poolctl('reload', pool, '--set', `model=${model}`, '--no-wait')).code, 0);
+    await this.until(
+      `${pool} is served by generation ${generation}`,
+      async () => (await this.engine(`${pool}/0`)).generation === Number(generation),
+    );
+    const now = await granted(this, pool);
+    equal(now.engine.generation, Number(generation));
+    await released(this, now);
+    await released(this, late);
+    await this.until(`the reload of ${pool} is over`, async () => (await newestOf(this, pool)).outcome === 'reloaded');
+  }
+});
+
 const MOVES_MS = 20;
 
-export async function newestOf(world: PooldWorld, pool: string): Promise<Operation> {
+async function granted(world: PooldWorld, pool: string): Promise<Granted> {
+  const order = { holder: 'cycle', ttlMs: null, waitMs: 0, priority: null, key: null };
+  const acquired = await world.client.leases.acquire(pool, order);
+  if (acquired.outcome !== 'granted') throw new Error('it was not granted at once');
+  return acquired;
+}
+
+async function released(world: PooldWorld, { id, token }: Granted): Promise<void> {
+  equal((await world.client.leases.release(id, { token, outcome: null })).outcome, 'released');
+}
+
+/** Once it has a process. */
+async function candidateOf(world: PooldWorld, id: string): Promise<EngineStatus> {
+  const found: EngineStatus[] = [];
+  await world.until(`a candidate of ${id} runs`, async () => {
+    const { engines } = await world.status(id.split('/')[0] ?? '');
+    found.push(...engines.filter((engine) => engine.id === id && engine.role === 'candidate' && engine.pid !== null));
+    return found.length > 0;
+  });
+  return found[0] as EngineStatus;
+}
+
+async function newestOf(world: PooldWorld, pool: string): Promise<Operation> {
   const [newest] = (await world.client.operations(pool)).toSorted((one, other) => other.startedAt.localeCompare(one.startedAt));
   if (newest === undefined) throw new Error(`there are no operations of ${pool}`);
   return newest;

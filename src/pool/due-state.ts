@@ -3,7 +3,6 @@ import type { EngineState } from '../engine/engine-state.ts';
 import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
-import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import { rolloutDueMs } from '../rollout/rollout-due-state.ts';
 import { ANY, triable, triableAtMs } from './breakers-state.ts';
 import type { Gates } from './gates-state.ts';
@@ -12,7 +11,7 @@ import { leasesDueMs } from './lease-due-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { stableAtMs } from './settle-state.ts';
 import { allEngines, currentSpec, specOf } from './turn.ts';
-import { isWanted } from './wanted-state.ts';
+import { mayStart } from './wanted-state.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -38,7 +37,7 @@ function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): numbe
       return phase.stuckAtMs ?? phase.killAtMs;
     case 'backoff': {
       // Its place is a reload's: `startsDecided` leaves it alone, and so does time.
-      if (state.shuttingDown || !isWanted(state, engine) || isBeingReplaced(state, engine.replica)) return NEVER;
+      if (state.shuttingDown || !mayStart(state, engine)) return NEVER;
       const gate = gates.of(engine);
       if (gate.is === 'free') return gates.nowMs;
       return Math.min(ownBreakerDueMs(state, engine), gate.by === 'breaker_open' && gate.which !== 'engine' ? NEVER : gate.untilMs);

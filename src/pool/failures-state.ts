@@ -88,6 +88,7 @@ interface Conclusion {
 function concluded(turn: Turn, engine: EngineState, end: Conclusion): void {
   const spec = currentSpec(turn.state);
   const decided = verdict(end.klass, spec.restart);
+  // Neither the end of a candidate nor that of a retiring engine counts for anything.
   const failure = engine.role === 'serving' && isFailure(end.klass, spec.restart);
   const entry = entryOf(turn, engine, { ...end, failure });
   const { class: _class, ...rest } = entry;

@@ -31,6 +31,7 @@ export function poolStatus(state: PoolState, seen: Seen): PoolStatus {
   const engines = shownEngines(state, seen);
   const gates = gatesAt(state, seen.nowMs);
   const shown = engines.map((engine) => engineStatus(state, engine, { seen, gates }));
+  // A candidate that is ready serves nobody yet.
   const serving = state.engines.filter((engine) => state.paused === null && takesLeases(engine, seen.nowMs, false));
   const { reason, message } = poolReason(state, gates);
   return {

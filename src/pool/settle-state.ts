@@ -11,7 +11,6 @@ import { healthOf } from '../engine/samples-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
 import { allLeasesEnded, leasesExpired } from '../lease/seats-state.ts';
 import { waitingReloadActed } from '../rollout/reload-commands-state.ts';
-import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import { rolloutAdvanced } from '../rollout/rollout-state.ts';
 import { breakersAdvanced } from './canary-state.ts';
 import type { ClosingOrder } from './closings-state.ts';
@@ -28,7 +27,7 @@ import { startsAsked } from './start-commands-state.ts';
 import { becameReady, startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
 import { allEngines, currentSpec, emit, engineAt, engineIn, put, specOf } from './turn.ts';
-import { isWanted, poolIsWanted, wantedReplicas } from './wanted-state.ts';
+import { isWanted, mayStart, poolIsWanted, wantedReplicas } from './wanted-state.ts';
 
 /** At SIGTERM nobody is waited for longer than this, whatever the pool's own deadline. product.md, "Who decides". */
 export const SHUTDOWN_DEADLINE_MS = 90_000;
@@ -208,16 +207,14 @@ function startsDecided(turn: Turn): void {
   if (!poolIsWanted(turn.state)) return;
   for (const replica of wantedReplicas(turn.state)) {
     const engine = engineAt(turn, replica);
-    if (engine.phase.is !== 'idle' || isBeingReplaced(turn.state, replica)) continue;
+    if (engine.phase.is !== 'idle' || !mayStart(turn.state, engine)) continue;
     if (turn.state.breaker.is === 'closed' && engine.breaker.is === 'closed') startBegun(turn, engine, 'first');
     else {
       const phase = { is: 'backoff', why: 'failure', cause: 'first', dueMs: turn.env.nowMs, delayMs: 0 } as const;
       backoffAnnounced(turn, put(turn, { ...engine, phase }));
     }
   }
-  const waiting = turn.state.engines.filter(
-    (engine) => engine.phase.is === 'backoff' && isWanted(turn.state, engine) && !isBeingReplaced(turn.state, engine.replica),
-  );
+  const waiting = turn.state.engines.filter((engine) => engine.phase.is === 'backoff' && mayStart(turn.state, engine));
   const gates = gatesAt(turn.state, turn.env.nowMs);
   for (const engine of waiting.toSorted((one, other) => dueAtMs(one) - dueAtMs(other) || one.replica - other.replica)) {
     if (engine.phase.is === 'backoff' && gates.of(engine).is === 'free') startBegun(turn, engine, engine.phase.cause);

@@ -11,7 +11,7 @@ import type { PoolState } from './pool-state.ts';
 import { startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, engineAt, put } from './turn.ts';
-import { isWanted, replicasOf } from './wanted-state.ts';
+import { mayStart, replicasOf } from './wanted-state.ts';
 
 export function startTold(turn: Turn, given: Given, replica: number | null): void {
   startWanted(turn, given.stamp, replica);
@@ -31,8 +31,7 @@ export function startsOf(turn: Turn, targets: readonly number[]): { readonly rep
 export function startsAsked(turn: Turn): void {
   for (const { replica, after, retries } of asked(turn.state)) {
     const engine = engineAt(turn, replica);
-    if (isLive(engine) || engine.generation !== after || !isWanted(turn.state, engine)) continue;
-    if (isBeingReplaced(turn.state, replica)) continue;
+    if (isLive(engine) || engine.generation !== after || !mayStart(turn.state, engine)) continue;
     if (retries) startBegun(turn, engine, 'retry');
     else if (engine.breaker.is === 'closed' && turn.state.breaker.is === 'closed') startBegun(turn, engine, 'manual');
     else if (engine.phase.is === 'failed' || engine.phase.is === 'ended') heldBack(turn, engine);
@@ -84,8 +83,8 @@ export function retryTold(turn: Turn, given: Given, replica: number | null): voi
   if (!isLive(engine) && !isBeingReplaced(turn.state, target)) startBegun(turn, engine, 'retry');
 }
 
-export function retryTarget(state: PoolState, nowMs: number): number | null {
-  const missing = state.engines.filter((engine) => isWanted(state, engine) && !isLive(engine) && !isBeingReplaced(state, engine.replica));
-  const [first] = [...canaryCandidates(state, ANY, nowMs), ...missing];
+export function retryTarget(state: PoolState, nowMs: number, among = replicasOf(state)): number | null {
+  const missing = state.engines.filter((engine) => mayStart(state, engine) && !isLive(engine));
+  const [first] = [...canaryCandidates(state, ANY, nowMs), ...missing].filter(({ replica }) => among.includes(replica));
   return first?.replica ?? null;
 }

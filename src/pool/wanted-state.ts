@@ -1,10 +1,16 @@
 /** What is wanted of an engine, apart from what it is: product.md, "Who decides". */
 import type { EngineState } from '../engine/engine-state.ts';
+import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import type { PoolState } from './pool-state.ts';
 
 /** Whether the engine should run: the daemon stays, the pool is wanted, the replica is one of its, and nobody has stopped just this one. */
 export function isWanted(state: PoolState, engine: EngineState): boolean {
   return poolIsWanted(state) && engine.role === 'serving' && isMember(state, engine.replica) && engine.held === null;
+}
+
+/** Wanted, and its start is nobody else's business. */
+export function mayStart(state: PoolState, engine: EngineState): boolean {
+  return isWanted(state, engine) && !isBeingReplaced(state, engine.replica);
 }
 
 export function poolIsWanted(state: PoolState): boolean {

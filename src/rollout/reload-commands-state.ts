@@ -143,9 +143,8 @@ function rolloutBegun(turn: Turn, { operation, to, drainMs, cutLeases, asked, re
   rolloutPrepared(turn);
 }
 
-/** Of a failed pool one engine is tried, past the breakers. */
+/** Of a failed pool one engine is tried, past the breakers: one of those that were asked for. */
 function revivedOf(state: PoolState, replicas: readonly number[], nowMs: number): number | null {
   const failed = poolStateName(state) === 'failed' || (state.breaker.is !== 'closed' && !state.engines.some(isLive));
-  const target = failed ? retryTarget(state, nowMs) : null;
-  return target === null || replicas.includes(target) ? target : (replicas[0] ?? null);
+  return failed ? retryTarget(state, nowMs, replicas) : null;
 }

@@ -84,6 +84,7 @@ function holds(s: Script): void {
   const view = s.view();
   expect(POOL_STATES).toContain(view.state);
   if (view.state !== 'running') expect(view.message, view.state).toBeTruthy();
+  // Those that new leases can go to: no candidate, and nothing on its way out.
   const serving = view.engines.filter(({ role, state }) => role === 'serving' && state === 'ready');
   expect(view.slotsFree).toBe(serving.length);
   expect(view.ready).toBe(serving.length > 0);
