@@ -60,8 +60,8 @@ function halfOpened(turn: Turn, name: string): void {
 /** Not missing, and yet to prove itself: what a person retries, or a reload tries. A replica that a scale or another file has just added is missing in a moment. */
 function someToCome(state: PoolState, name: string): boolean {
   if (name === ANY && wantedReplicas(state).some((replica) => engineIn(state, replica) === undefined)) return true;
-  if (name === ANY && wantedReplicas(state).some((replica) => isBeingReplaced(state, replica))) return true;
   return state.engines.some((engine) => {
+    if (isWanted(state, engine) && isBeingReplaced(state, engine.replica)) return name === ANY || engine.lastFailureClass === name;
     const live = livePhase(engine);
     const retried = live !== null && live.is !== 'stuck' && live.run.cause === 'retry' && !live.run.succeeded;
     return retried && isWanted(state, engine) && (name === ANY || engine.lastFailureClass === name);
@@ -70,7 +70,7 @@ function someToCome(state: PoolState, name: string): boolean {
 
 /** An engine's own breaker has waited long enough: one try is due now, whatever back-off and limiter say. */
 function trialDue(turn: Turn, engine: EngineState): void {
-  if (engine.phase.is !== 'backoff') return;
+  if (engine.phase.is !== 'backoff' || isBeingReplaced(turn.state, engine.replica)) return;
   const breaker = waited(engine.breaker, turn.env.nowMs);
   if (breaker === engine.breaker || breaker.is !== 'half_open') return;
   const half = put(turn, { ...engine, breaker, phase: { ...engine.phase, cause: 'trial', dueMs: turn.env.nowMs } });

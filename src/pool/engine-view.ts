@@ -89,7 +89,7 @@ function idleReason(state: PoolState, engine: EngineState): Omit<Reason, 'nextSt
       reason: engine.held.as === 'drained' ? 'drained' : 'stopped_by_hand',
       message: `${engine.held.as} by ${engine.held.by} at ${stamp(engine.held.atMs)}${because(engine.held.reason)}`,
     };
-  if (isWanted(state, engine)) return { reason: null, message: null };
+  if (isWanted(state, engine)) return { reason: 'replaced', message: 'it has made room for the new one, which is started in its place' };
   if (!isMember(state, engine.replica)) return { reason: 'scaled_down', message: `the pool has ${state.replicas.count} replicas now` };
   if (state.wanted.state === 'drained')
     return { reason: 'drained', message: `${state.name} is drained; poolctl resume ${state.name} starts it` };

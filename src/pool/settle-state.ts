@@ -63,8 +63,9 @@ function settledOnce(turn: Turn): void {
 }
 
 function startsSettled(turn: Turn): void {
-  breakersAdvanced(turn);
+  // A reload outranks the breakers: whom it lets go of in this turn may be their canary.
   rolloutAdvanced(turn);
+  breakersAdvanced(turn);
   rollingAdvanced(turn);
   waitingReloadActed(turn);
   rolloutAdvanced(turn);

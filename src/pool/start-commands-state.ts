@@ -29,18 +29,21 @@ export function startsOf(turn: Turn, targets: readonly number[]): { readonly rep
 
 /** Starts what a person has asked to be started and what is not there, now or when the old generation has ended: past back-off and limiter. */
 export function startsAsked(turn: Turn): void {
-  for (const { replica, after } of asked(turn.state)) {
+  for (const { replica, after, retries } of asked(turn.state)) {
     const engine = engineAt(turn, replica);
     if (isLive(engine) || engine.generation !== after || !mayStart(turn.state, engine)) continue;
-    if (engine.breaker.is === 'closed' && turn.state.breaker.is === 'closed') startBegun(turn, engine, 'manual');
+    if (retries) startBegun(turn, engine, 'retry');
+    else if (engine.breaker.is === 'closed' && turn.state.breaker.is === 'closed') startBegun(turn, engine, 'manual');
     else if (engine.phase.is === 'failed' || engine.phase.is === 'ended') heldBack(turn, engine);
   }
 }
 
 /** The generations that somebody waits to be followed by another. */
-function asked({ operations, rolling }: PoolState): { readonly replica: number; readonly after: number }[] {
-  const starts = operations.flatMap((operation) => (operation.kind === 'start' || operation.kind === 'resume' ? operation.starts : []));
-  return rolling?.current == null ? starts : [...starts, { replica: rolling.current.replica, after: rolling.current.old }];
+function asked({ operations, rolling }: PoolState): { readonly replica: number; readonly after: number; readonly retries: boolean }[] {
+  const starts = operations.flatMap(({ kind, starts: targets }) =>
+    kind === 'start' || kind === 'resume' || kind === 'retry' ? targets.map((target) => ({ ...target, retries: kind === 'retry' })) : [],
+  );
+  return rolling?.current == null ? starts : [...starts, { replica: rolling.current.replica, after: rolling.current.old, retries: false }];
 }
 
 function startWanted(turn: Turn, stamp: Given['stamp'], replica: number | null): void {
@@ -76,7 +79,7 @@ export function retryTold(turn: Turn, given: Given, replica: number | null): voi
   }
   const engine = engineAt(turn, target);
   begun(turn, given, { starts: isLive(engine) ? [] : [{ replica: target, after: engine.generation }] });
-  // A reload's candidate is the start that was asked for.
+  // A reload's candidate is the start that was asked for; where it comes to nothing this one is made then.
   if (!isLive(engine) && !isBeingReplaced(turn.state, target)) startBegun(turn, engine, 'retry');
 }
 

@@ -69,8 +69,8 @@ export function comesBack(turn: Turn, unit: Unit): void {
     case 'unready':
       return unitDone(turn, unit);
     case 'idle':
-      // It was ended for the reload: whatever holds starts back does not hold this one.
-      startBegun(turn, engine, 'manual');
+      // It was ended for the reload: whatever holds starts back does not hold this one, and its end tells what it tells of a retry.
+      startBegun(turn, engine, 'retry');
       return;
     case 'starting':
     case 'stopping':

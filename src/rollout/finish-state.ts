@@ -23,7 +23,9 @@ export function rolloutCommitted(turn: Turn): void {
       done: [...rollout.done, ...rollout.units.map(({ replica }) => replica)],
     },
   };
+  const concerned = rollout.kind === 'restart' ? (turn.state.rollout?.done ?? []) : turn.state.engines.map(({ replica }) => replica);
   for (const engine of turn.state.engines) {
+    if (!concerned.includes(engine.replica)) continue;
     // A failure of the old spec says nothing about the new one: its back-off begins anew.
     const phase = engine.phase.is === 'backoff' ? { ...engine.phase, dueMs: Math.min(engine.phase.dueMs, turn.env.nowMs) } : engine.phase;
     put(turn, { ...engine, specId: null, backoffRow: 0, phase });

@@ -130,7 +130,7 @@ function rolloutBegun(turn: Turn, { operation, to, drainMs, cutLeases, asked, re
   };
   turn.state = { ...turn.state, rollout };
   for (const engine of turn.state.engines) {
-    const concerned = to.specId !== rollout.fromSpecId || rollout.todo.includes(engine.replica);
+    const concerned = rollout.kind === 'reload' || rollout.todo.includes(engine.replica);
     if (concerned && engine.backoffRow > 0) put(turn, { ...engine, backoffRow: 0 });
   }
   emit(turn, 'reload.started', {

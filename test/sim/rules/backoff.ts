@@ -3,7 +3,19 @@ import type { PoolSpec } from '../../../src/config/spec.ts';
 import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { committedIn, concernedBy, emitted, engineIn, recordsOf, replicaOf, revived, runOf, specNow, takenOver } from './questions.ts';
+import {
+  committedIn,
+  concernedBy,
+  emitted,
+  engineIn,
+  oldSpecAgain,
+  recordsOf,
+  replicaOf,
+  revived,
+  runOf,
+  specNow,
+  takenOver,
+} from './questions.ts';
 
 interface Row {
   failures: number;
@@ -96,6 +108,9 @@ export class BackoffRule implements Rule {
       const changed = (begun || done) && concerned.includes(replica);
       if (changed || recorded || takenOver(step).includes(replica)) row.failures = 0;
       if (done && changed) row.notBeforeMs = step.nowMs;
+      if (!oldSpecAgain(step, replica)) continue;
+      row.failures = 0;
+      row.notBeforeMs = step.nowMs;
     }
   }
 
@@ -112,14 +127,13 @@ export class BackoffRule implements Rule {
   }
 }
 
-/** Whom a reload that begins is about: with another spec all of them. It may be over in the same step. */
+/** Whom a reload or restart that begins is about. It may be over in the same step. */
 function begunFor(step: Step): readonly number[] {
-  const { event, before, after } = step;
-  const ways = (event.type === 'command' ? event.targets : undefined) ?? before.waitingReload?.to ?? [];
-  const target = ways.find(({ fromSpecId }) => fromSpecId === before.specId)?.specId;
-  const toSpecId = after.rollout?.toSpecId ?? target ?? before.specId;
-  if (toSpecId !== before.specId) return after.engines.map(({ replica }) => replica);
-  return emitted(step, 'reload.started').flatMap(({ facts }) => (facts.engines as string[]).map((id) => Number(id.split('/')[1])));
+  return emitted(step, 'reload.started').flatMap(({ facts }) =>
+    facts.kind === 'reload'
+      ? step.after.engines.map(({ replica }) => replica)
+      : (facts.engines as string[]).map((id) => Number(id.split('/')[1])),
+  );
 }
 
 /** Its end is handled before the time that has passed until then. */

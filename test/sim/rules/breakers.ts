@@ -9,6 +9,7 @@ import {
   engineIn,
   lifeIn,
   membersOf,
+  oldSpecAgain,
   recordsOf,
   replicaOf,
   revived,
@@ -147,7 +148,7 @@ function somethingMissing(step: Step, name: string): boolean {
     if (!wanted(after, engine)) continue;
     if (name !== 'any' && engine.lastFailureClass !== name) continue;
     const { is } = engine.phase;
-    const begun = engine.generation > (engineIn(before, replica)?.generation ?? 0) && !over.includes(replica);
+    const begun = engine.generation > (engineIn(before, replica)?.generation ?? 0) && !over.includes(replica) && is !== 'stuck';
     const run = runOf(engine);
     const tried = run?.cause === 'retry' && !run.succeeded && is !== 'stuck';
     if (is === 'backoff' || is === 'idle' || begun || tried) return true;
@@ -156,19 +157,10 @@ function somethingMissing(step: Step, name: string): boolean {
 }
 
 function engineMoved(step: Step, was: EngineState, is: EngineState): void {
-  const run = runOf(is);
-  // A person's start passes back-off and limiter, and no breaker that is open when it is asked.
-  if (is.generation > was.generation && run?.cause === 'manual') {
-    const free = step.after.breaker.is === 'closed' && is.breaker.is !== 'open';
-    must(
-      free,
-      'breakerHolds',
-      () => `${step.pool}/${is.replica} is started by hand, the pool's breaker is ${step.before.breaker.is}, its own ${was.breaker.is}`,
-    );
-  }
+  if (is.generation > was.generation && runOf(is)?.cause === 'manual') startedByHand(step, was, is);
   const from = was.breaker;
   const to = is.breaker;
-  if (from === to) return;
+  if (from === to || oldSpecAgain(step, is.replica)) return;
   const spec = specNow(step.after).breaker;
   const says = (): string =>
     `the breaker of ${step.pool}/${is.replica} goes from ${from.is} to ${to.is} by ${step.event.type}, row ${was.row} then ${is.row}`;
@@ -184,6 +176,19 @@ function engineMoved(step: Step, was: EngineState, is: EngineState): void {
     must(step.nowMs >= from.untilMs || canary || letGo, 'breakerMoves', says);
   }
   if (from.is !== 'closed' && to.is === 'closed') must(reset || runOf(is)?.succeeded === true || is.generation === 0, 'breakerMoves', says);
+}
+
+/** A person's start passes back-off and limiter, and no breaker that is open when it is asked. */
+function startedByHand(step: Step, was: EngineState, is: EngineState): void {
+  const { before, after } = step;
+  // What a reload had ended it brings back, whatever holds starts back.
+  const back =
+    after.rollout?.step === 'back' && after.rollout.units.some(({ replica, step: at }) => replica === is.replica && at === 'returning');
+  must(
+    back || (after.breaker.is === 'closed' && is.breaker.is !== 'open'),
+    'breakerHolds',
+    () => `${step.pool}/${is.replica} is started by hand, the pool's breaker is ${before.breaker.is}, its own ${was.breaker.is}`,
+  );
 }
 
 function breakerLetGo({ before, after }: Step, engine: EngineState): boolean {

@@ -54,9 +54,11 @@ export class ProcessRule implements Rule {
       roles.push(beside);
     }
     if (role !== 'candidate' || roles.length === 1) return;
-    const { maxSurge, units } = state.rollout ?? { maxSurge: 0, units: [] };
+    const { maxSurge, units, strategy } = state.rollout ?? { maxSurge: 0, units: [], strategy: 'rolling' };
+    // Blue-green has all of them beside, also those that were started since it began.
+    const most = strategy === 'blue-green' ? Number.POSITIVE_INFINITY : maxSurge;
     const surging = units.filter(({ inPlace, step }) => !inPlace && step !== 'leaving').length;
-    must(surging <= maxSurge, 'oneProcess', () => `${surging} candidates of ${ref.pool} are beside what serves, maxSurge is ${maxSurge}`);
+    must(surging <= most, 'oneProcess', () => `${surging} candidates of ${ref.pool} are beside what serves, maxSurge is ${maxSurge}`);
     must(
       units.some((unit) => unit.candidate === ref.generation && !unit.inPlace),
       'oneProcess',

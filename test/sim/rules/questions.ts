@@ -45,17 +45,23 @@ export function takenOver(step: Step): readonly number[] {
     const there =
       was.generation !== is.generation &&
       step.before.others.some((other) => other.replica === is.replica && other.generation === is.generation);
-    return there ? [is.replica] : [];
+    // One that was killed and is still there only has the place.
+    return there && is.phase.is !== 'stuck' ? [is.replica] : [];
   });
 }
 
-/** Replicas that a reload or restart is about; with another spec it is about all. */
+/** Replicas that a reload or restart is about: a reload is about all. */
 export function concernedBy({ before, after }: Step): readonly number[] {
   const rollout = after.rollout ?? before.rollout;
   if (rollout === null) return [];
-  if (rollout.fromSpecId !== rollout.toSpecId) return after.engines.map(({ replica }) => replica);
+  if (rollout.kind === 'reload') return after.engines.map(({ replica }) => replica);
   const { todo, units, done } = before.rollout?.operationId === rollout.operationId ? before.rollout : rollout;
   return [...todo, ...units.map(({ replica }) => replica), ...done];
+}
+
+/** A reload goes back: what its new spec has done to the engine says nothing about the old one. */
+export function oldSpecAgain(step: Step, replica: number): boolean {
+  return emitted(step, 'reload.rolled_back').length > 0 && engineIn(step.before, replica)?.specId !== null;
 }
 
 export function committedIn(step: Step): boolean {

@@ -8,6 +8,7 @@ import type { Rule, Step } from '../ground.ts';
 import { keptOf, storedAgain } from '../rows.ts';
 import { must } from '../violation.ts';
 import type { World } from '../world.ts';
+import { revived } from './questions.ts';
 
 export class RecoveredRule implements Rule {
   readonly #world: World;
@@ -62,7 +63,8 @@ export class RecoveredRule implements Rule {
 
   stepped(step: Step): void {
     if (step.event.type === 'configured') this.#twice(step);
-    if (step.event.type !== 'configured' && step.event.type !== 'adopted') return;
+    // A reload that revives a pool may come to its commit with the file's word: as good as a reset.
+    if ((step.event.type !== 'configured' && step.event.type !== 'adopted') || revived(step)) return;
     const { before, after } = step;
     const kept: readonly (keyof PoolState)[] = ['crashCount', 'restarts', 'storm', 'restartCount'];
     for (const key of kept) {
