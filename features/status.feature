@@ -377,7 +377,8 @@ Feature: Status, health, history, operations, events and metrics
     And the candidate of "chat/0" becomes starting
     When I cancel the running operation of "chat"
     Then it succeeds
-    And the newest operation of "chat" comes to be:
+    When the file "model" is made
+    Then the newest operation of "chat" comes to be:
       | kind  | restart   |
       | state | cancelled |
       | error.code | conflict |
@@ -385,8 +386,7 @@ Feature: Status, health, history, operations, events and metrics
     Then it is refused with 409 conflict, saying "it is over"
     And the answer is 409 with:
       | retriable | false |
-    When the file "model" is made
-    Then the pool "chat" becomes running
+    And the pool "chat" becomes running
     And the engine "chat/0" has generation 3
     And the engine "chat/1" has generation 1
     And the pid of "chat/1" is still the same
