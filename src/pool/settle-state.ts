@@ -63,13 +63,13 @@ function settledOnce(turn: Turn): void {
 }
 
 function startsSettled(turn: Turn): void {
-  // A reload outranks the breakers: whom it lets go of in this turn may be their canary.
   rolloutAdvanced(turn);
-  breakersAdvanced(turn);
   rollingAdvanced(turn);
   waitingReloadActed(turn);
   rolloutAdvanced(turn);
   waitingScaleActed(turn);
+  // A reload and a person outrank the breakers: what they let go of in this turn, or add, may be the canary.
+  breakersAdvanced(turn);
   rollingAdvanced(turn);
   startsAsked(turn);
   startsDecided(turn);

@@ -142,6 +142,7 @@ export class Client {
         return;
       }
       case 'refused':
+        return this.#rests('later');
       case 'ended':
       case 'stale':
       case 'released':
@@ -234,11 +235,12 @@ export class Client {
     this.#rests();
   }
 
-  #rests(): void {
+  /** Whoever was refused does not come again at once. */
+  #rests(patience: 'soon' | 'later' = 'soon'): void {
     this.lease = null;
     this.ticketId = null;
     this.#next();
-    if (!this.calm) this.#in(between(this.#draw, 0, 3_000), () => this.#asks());
+    if (!this.calm) this.#in(patience === 'soon' ? between(this.#draw, 0, 3_000) : between(this.#draw, 1_000, 20_000), () => this.#asks());
   }
 
   #next(): void {

@@ -46,7 +46,7 @@ export class Clients {
 }
 
 function mannersOf(draw: Stream, pool: string, spec: PoolSpec | null): Manners {
-  const ttlMs = between(draw, 300, 8_000);
+  const ttlMs = between(draw, 800, 10_000);
   const claimMs = spec?.queue.claimMs ?? 2_000;
   return {
     pool,
@@ -55,9 +55,9 @@ function mannersOf(draw: Stream, pool: string, spec: PoolSpec | null): Manners {
     priority: pick(draw, [5, 5, 5, 0, 3, 7, 9]),
     waitMs: pick(draw, [null, null, 0, between(draw, 100, 3_000), between(draw, 3_000, 30_000)]),
     keyed: chance(draw, 0.4),
-    renewsAfter: pick(draw, [0.3, 0.3, 0.6, 0.95, 1, 1.05, Number.POSITIVE_INFINITY]),
+    renewsAfter: pick(draw, [0.4, 0.6, 0.8, 0.95, 1, 1.05, Number.POSITIVE_INFINITY]),
     holdsMs: pick(draw, [between(draw, 0, 500), between(draw, 500, 8_000), between(draw, 8_000, 60_000)]),
-    pollsMs: pick(draw, [between(draw, 50, 1_000), claimMs / 2, claimMs, claimMs * 1.5]),
+    pollsMs: pick(draw, [between(draw, 300, 2_000), claimMs / 2, claimMs, claimMs * 1.5]),
     watches: chance(draw, 0.5),
     leavesAfterMs: chance(draw, 0.2) ? between(draw, 100, 6_000) : Number.POSITIVE_INFINITY,
     releases: pick(draw, ['once', 'once', 'once', 'twice', 'never', 'as failed']),

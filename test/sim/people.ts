@@ -4,34 +4,63 @@ import type { PoolState } from '../../src/pool/pool-state.ts';
 import type { Stream } from './dice.ts';
 import { between, chance, pick, whole } from './dice.ts';
 
-export function randomCommand(draw: Stream, state: PoolState): PoolCommand {
+const KINDS = [
+  'start',
+  'start',
+  'start',
+  'stop',
+  'stop',
+  'restart',
+  'restart',
+  'retry',
+  'retry',
+  'scale',
+  'scale',
+  'reset',
+  'signal',
+  'drain',
+  'drain',
+  'drain',
+  'pause',
+  'resume',
+  'resume',
+  'resume',
+  'reload',
+  'reload',
+  'reload',
+  'reload',
+] as const;
+
+/** Where engines are well most of what is said is about whoever uses them. */
+const KINDS_AMONG_USERS = [
+  'drain',
+  'drain',
+  'drain',
+  'drain',
+  'resume',
+  'resume',
+  'resume',
+  'pause',
+  'reload',
+  'reload',
+  'reload',
+  'reload',
+  'reload',
+  'reload',
+  'restart',
+  'stop',
+  'start',
+  'start',
+  'scale',
+  'scale',
+] as const;
+
+export function randomCommand(draw: Stream, state: PoolState, amongUsers: boolean): PoolCommand {
   const replica = chance(draw, 0.5) ? null : whole(draw, 0, Math.max(0, state.replicas.count - 1));
-  const kind = pick(draw, [
-    'start',
-    'start',
-    'start',
-    'stop',
-    'stop',
-    'restart',
-    'restart',
-    'retry',
-    'retry',
-    'scale',
-    'scale',
-    'reset',
-    'signal',
-    'drain',
-    'drain',
-    'drain',
-    'pause',
-    'resume',
-    'resume',
-    'resume',
-    'reload',
-    'reload',
-    'reload',
-    'reload',
-  ]);
+  // What nobody takes up again teaches nothing.
+  if (state.wanted.state !== 'running' && chance(draw, 0.5))
+    return { do: state.wanted.state === 'drained' ? 'resume' : 'start', replica: null };
+  const kind = pick(draw, amongUsers ? KINDS_AMONG_USERS : KINDS);
   switch (kind) {
     case 'start':
     case 'retry':

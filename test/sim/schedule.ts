@@ -3,7 +3,9 @@
 import { settledIn } from './calm.ts';
 import { Clients } from './clients.ts';
 import type { Coverage } from './coverage.ts';
+import type { Stream } from './dice.ts';
 import { between, Dice, pick } from './dice.ts';
+import type { Mood } from './luck.ts';
 import { Luck } from './luck.ts';
 import type { Machine } from './machine.ts';
 import { theMachine } from './machine.ts';
@@ -72,6 +74,8 @@ function drawn(given: ScheduleOptions, dice: Dice): Drawn {
   const draw = dice.stream('world');
   // Every eighth schedule is about one bad replica among good ones.
   const victim = seed % 8 === 7 ? 0 : null;
+  // And every third one is about good engines and those who use them.
+  const amongUsers = victim === null && seed % 3 === 1;
   const names = NAMES.slice(0, victim === null ? pick(draw, [1, 2, 2, 3]) : 1);
   const luck = new Luck(dice, names);
   const note = (text: () => string): void => trace?.(`${world.ground.nowMs.toFixed(1).padStart(12)} ${text()}`);
@@ -96,12 +100,23 @@ function drawn(given: ScheduleOptions, dice: Dice): Drawn {
     luck,
     note,
     victim,
+    amongUsers,
     slotsMax: given.slotsMax ?? SLOTS_MAX,
     onShutdown: (engines) => shutdown.asked(engines),
   });
   for (const name of names) {
-    for (let replica = 0; replica < 5; replica += 1)
-      luck.moodPut(name, replica, victim === null ? pick(draw, ['good', 'mixed', 'mixed', 'bad']) : replica === victim ? 'bad' : 'fine');
+    for (let replica = 0; replica < 5; replica += 1) luck.moodPut(name, replica, moodOf(draw, { victim, amongUsers, replica }));
   }
   return { world, slots, luck, shutdown, note };
+}
+
+interface Place {
+  readonly victim: number | null;
+  readonly amongUsers: boolean;
+  readonly replica: number;
+}
+
+function moodOf(draw: Stream, { victim, amongUsers, replica }: Place): Mood {
+  if (victim !== null) return replica === victim ? 'bad' : 'fine';
+  return amongUsers ? pick<Mood>(draw, ['fine', 'good', 'good']) : pick<Mood>(draw, ['good', 'mixed', 'mixed', 'bad']);
 }

@@ -50,6 +50,34 @@ const KINDS = [
   'massCrash',
 ] as const;
 
+/** Where engines are well, and it is about those who use them. */
+const KINDS_AMONG_USERS: readonly [Kind, ...Kind[]] = [
+  'clients',
+  'clients',
+  'clients',
+  'command',
+  'command',
+  'command',
+  'command',
+  'command',
+  'command',
+  'race',
+  'race',
+  'clientFails',
+  'clientFails',
+  'revoke',
+  'daemonDies',
+  'daemonDies',
+  'cancel',
+  'crash',
+  'crash',
+  'hang',
+  'wallJumps',
+  'shutdown',
+  'reboot',
+  'fileChanges',
+];
+
 /** Of one schedule. */
 const CLIENTS_MAX = 16;
 
@@ -62,6 +90,7 @@ export interface SlotsOptions {
   readonly note: (text: () => string) => void;
   /** Slots that may only harm this replica of each pool, or null. */
   readonly victim: number | null;
+  readonly amongUsers: boolean;
   /** After so many nothing happens any more. */
   readonly slotsMax: number;
   readonly onShutdown: (engines: 'stop' | 'keep') => void;
@@ -102,7 +131,7 @@ export class Slots {
     const { dice, slotsMax } = this.#given;
     if (this.count > slotsMax || !dice.upset(1, 'slot', this.count)) return;
     const draw = dice.stream('slotKind', this.count);
-    const kind = pick(draw, KINDS);
+    const kind = pick<Kind>(draw, this.#given.amongUsers ? KINDS_AMONG_USERS : KINDS);
     this.#given.note(() => `-- slot:${this.count} ${kind}`);
     this.#do(kind, draw);
   }
@@ -245,7 +274,7 @@ export class Slots {
     const { world, victim, note } = this.#given;
     const pool = this.#pool(draw);
     if (victim !== null || world.daemon === null || !world.ground.disk.has(pool)) return;
-    const command = randomCommand(draw, world.state(pool));
+    const command = randomCommand(draw, world.state(pool), this.#given.amongUsers);
     const refused = world.command(pool, command);
     note(() => `   ${JSON.stringify(command)} for ${pool}: ${refused ?? 'begun'}`);
   }
