@@ -159,6 +159,8 @@ Feature: Starts that fail say why and leave nothing behind
         preflight: { command: [sh, -c, 'echo asked >> DIR/asked; test -e DIR/licence || { echo no licence; exit 7; }'] }
       readyAfter: 50ms
       backoff: { delay: 50ms, limit: 50ms }
+      # No breaker comes in between, however long the next step takes.
+      breaker: { failureThreshold: 1000 }
       """
     When the daemon is started
     Then the file "asked" comes to 3 lines

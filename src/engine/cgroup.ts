@@ -55,6 +55,12 @@ export function populated(leaf: string): boolean {
   return /^populated 1$/m.test(readKey(leaf, 'cgroup.events') ?? '');
 }
 
+/** Nothing in it runs: it is frozen, or nobody is left. */
+export function standsStill(leaf: string): boolean {
+  const events = readKey(leaf, 'cgroup.events') ?? '';
+  return /^frozen 1$/m.test(events) || !/^populated 1$/m.test(events);
+}
+
 export function inCgroup(pid: number, leaf: string): boolean {
   const path = cgroupPathOf(pid);
   const mount = path === null ? null : mountPoint();

@@ -1,11 +1,11 @@
 /** Stops a whole engine for the moment in which its log is moved on a file system that cannot cut off the head of a file. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { pause } from '../clock.ts';
-import { populated } from './cgroup.ts';
+import { standsStill } from './cgroup.ts';
 import type { Identity } from './identity.ts';
-import { statOf } from './proc.ts';
+import { statOf, threadsOf } from './proc.ts';
 import type { Tree } from './tree.ts';
 
 const LOOK_MS = 2;
@@ -26,7 +26,7 @@ export async function freezeTree(parts: Parts, identity: Identity): Promise<() =
   const lastMs = clock.nowMs() + STILL_WITHIN_MS;
   setFrozen(cgroup, true);
   while (clock.nowMs() < lastMs) {
-    if (isFrozenOrEmpty(cgroup)) return thaw;
+    if (standsStill(cgroup)) return thaw;
     await pause(clock, LOOK_MS);
   }
   await thaw();
@@ -77,23 +77,9 @@ function heldUpBy(pid: number, told: ReadonlySet<number>): number[] {
 
 /** Threads stop one by one: the process is still when the last is, and writes no more only then. */
 function isStill(pid: number): boolean {
-  try {
-    return readdirSync(`/proc/${pid}/task`).every((thread) =>
-      /^[TtZX]/.test(afterName(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))),
-    );
-  } catch {
-    // The process or one of its threads has ended: the next look tells.
-    return false;
-  }
-}
-
-function afterName(stat: string): string {
-  return stat.slice(stat.lastIndexOf(')') + 2);
-}
-
-/** Of an engine that has ended meanwhile nothing writes any more, and nothing is frozen. */
-function isFrozenOrEmpty(cgroup: string): boolean {
-  return !populated(cgroup) || /^frozen 1$/m.test(readFileSync(join(cgroup, 'cgroup.events'), 'utf8'));
+  const threads = threadsOf(pid);
+  // The process or one of its threads has ended: the next look tells.
+  return threads.length > 0 && threads.every((thread) => 'TtZX'.includes(statOf(thread)?.state ?? '?'));
 }
 
 /** A leaf that is gone had nobody left in it. */
