@@ -4,7 +4,7 @@ import { PLANTS } from './plants.ts';
 import { runSchedule } from './schedule.ts';
 import { failureReport } from './shrink.ts';
 
-const SCHEDULES_MAX = 150;
+const SCHEDULES_MAX = 500;
 
 describe('planted bugs', { timeout: 60_000 }, () => {
   it.each(PLANTS)('is found: $bug', ({ machine, breaks }) => {

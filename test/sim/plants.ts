@@ -112,7 +112,15 @@ const smallLimit: Next = (state, event, env) => {
 
 export const PLANTS: readonly Plant[] = [
   planted('the limiter has a tumbling window', { next: tumbling }, 'limiter'),
-  planted('the generation of an answer is not checked', { next: anyGeneration }, 'generation', 'thresholds', 'intents'),
+  planted(
+    'the generation of an answer is not checked',
+    { next: anyGeneration },
+    'generation',
+    'thresholds',
+    'intents',
+    'liveness',
+    'stoppedMeansGone',
+  ),
   planted(
     'no timer is armed for KILL',
     {
