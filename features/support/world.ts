@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setWorldConstructor, World } from '@cucumber/cucumber';
 import { parse, stringify } from 'yaml';
@@ -100,7 +100,9 @@ export class PooldWorld extends World {
     ];
     const out = openSync(join(this.dir, `daemon-${this.#daemons}.log`), 'a');
     const err = openSync(join(this.dir, `daemon-${this.#daemons}.err`), 'a');
-    const env = { PATH: process.env.PATH ?? '', HOME: this.dir, ...this.daemonEnv };
+    // What is compiled is compiled once, not by each scenario's daemon.
+    const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+    const env = { PATH: process.env.PATH ?? '', HOME: this.dir, XDG_CACHE_HOME: cache, ...this.daemonEnv };
     this.daemon = spawn(process.execPath, args, { stdio: ['ignore', out, err], env });
     closeSync(out);
     closeSync(err);
