@@ -1,4 +1,5 @@
 /** From whatever a request met on its way to one of our codes. */
+import { isUtf8 } from 'node:buffer';
 import { PooldError } from '../errors.ts';
 import { LIMITS } from './limits.ts';
 import type { ApiLog } from './ports.ts';
@@ -31,9 +32,6 @@ export function readBody(body: Buffer, done: (error: Error | null, value?: unkno
 }
 
 function utf8(body: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch (error) {
-    throw new PooldError('invalid_request', 'cannot read the body: it is not UTF-8', { cause: error });
-  }
+  if (!isUtf8(body)) throw new PooldError('invalid_request', 'cannot read the body: it is not UTF-8');
+  return body.toString();
 }

@@ -38,20 +38,20 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const routes = options.routes.filter((route) => door.kind !== 'metrics' || route.onMetricsDoor);
   const closing = new AbortController();
   const { app, server } = framework(options);
-  const visits = admitted(app, options);
+  const visits = new Set<Visit>();
+  admitted(app, options, { visits, closing: closing.signal });
   for (const route of routes) {
     app.route({
       method: [...methodsOf(route)],
       url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
       config: { row: route },
       handler: async (request, reply) => {
-        const signal = goneSignal(reply, closing.signal);
-        const visit = visits.get(request);
-        if (visit === undefined) throw new Error('a request came past the gate');
-        const { params, query, body } = request;
+        const { visit, params, query, body } = request;
+        if (visit?.caller == null) throw new Error('a request came past the gate');
+        const { signal } = visit.gone;
         const call = { params, query, body, caller: visit.caller, header: headersOf(request), signal };
         try {
-          await send(options, { reply, route, signal, observe: visit.observe, answer: await route.run(context, call) });
+          await send(options, { reply, route, signal, visit, answer: await route.run(context, call) });
         } catch (error) {
           if (!signal.aborted || !(isAbort(error) || error instanceof PooldError)) throw error;
           // Whatever a wait that was cut short is refused for, this is why.
@@ -70,6 +70,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     server,
     async close(graceMs) {
       closing.abort(new PooldError('shutting_down', 'cannot answer any more: poold is stopping'));
+      for (const { gone } of visits) gone.abort(closing.signal.reason);
       await closeServer(server, { clock: context.clock, graceMs });
       sweep.cancel();
       await app.close();
@@ -104,41 +105,74 @@ function framework({ tls, patience, log }: ApiServerOptions): { readonly app: Fa
   return { app, server };
 }
 
-/** A request that was let in. */
-interface Visit {
-  readonly caller: Caller;
+/** A request, from its head until its answer is closed. */
+class Visit {
+  /** Null until the gate has let it in. */
+  caller: Caller | null = null;
+  /** Aborted when the client has hung up on an answer that is not out yet, or the server closes; the reason tells which. */
+  readonly gone = new AbortController();
+  readonly #startedMs: number;
+  readonly #options: ApiServerOptions;
+  #observed = false;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    this.#startedMs = options.context.clock.nowMs();
+  }
+
   /** Counts it once: a stream with its head, anything else, and what never got to a head, when it is over. */
-  readonly observe: (status: number) => void;
+  observe(route: Route | null, status: number): void {
+    const { context, observeRequest } = this.#options;
+    if (!this.#observed) observeRequest(route?.path ?? 'none', status, (context.clock.nowMs() - this.#startedMs) / 1000);
+    this.#observed = true;
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    visit: Visit | null;
+  }
+}
+
+interface Visits {
+  readonly visits: Set<Visit>;
+  readonly closing: AbortSignal;
 }
 
 /** Nobody gets further than this hook without a role that suffices; it runs before a byte of the body is read. */
-function admitted(app: FastifyInstance, { context, door, observeRequest }: ApiServerOptions): WeakMap<FastifyRequest, Visit> {
-  const gate = new Gate(door, context.clock);
-  const visits = new WeakMap<FastifyRequest, Visit>();
-  app.addHook('onRequest', async (request, reply) => {
+function admitted(app: FastifyInstance, options: ApiServerOptions, { visits, closing }: Visits): void {
+  const gate = new Gate(options.door, options.context.clock);
+  app.decorateRequest('visit', null);
+  // With a callback: a promise per request would cost more than the check.
+  app.addHook('onRequest', (request, reply, done) => {
     const route = rowOf(request);
-    const startedMs = context.clock.nowMs();
-    let observed = false;
-    const observe = (status: number): void => {
-      if (!observed) observeRequest(route?.path ?? 'none', status, (context.clock.nowMs() - startedMs) / 1000);
-      observed = true;
-    };
-    reply.raw.once('close', () => observe(reply.raw.statusCode));
-    const caller = gate.admit(route?.access ?? null, { header: headersOf(request), peer: request.socket.remoteAddress ?? '' });
-    visits.set(request, { caller, observe });
+    const visit = new Visit(options);
+    request.visit = visit;
+    visits.add(visit);
+    reply.raw.once('close', () => {
+      visits.delete(visit);
+      visit.observe(route, reply.raw.statusCode);
+      if (!reply.raw.writableFinished) visit.gone.abort();
+    });
+    if (closing.aborted) visit.gone.abort(closing.reason);
+    try {
+      visit.caller = gate.admit(route?.access ?? null, { header: headersOf(request), peer: request.socket.remoteAddress ?? '' });
+    } catch (error) {
+      return done(error as Error);
+    }
+    done();
   });
-  return visits;
 }
 
 interface Sending {
   readonly reply: FastifyReply;
   readonly route: Route;
   readonly signal: AbortSignal;
-  readonly observe: Visit['observe'];
+  readonly visit: Visit;
   readonly answer: Reply;
 }
 
-async function send({ context, log }: ApiServerOptions, { reply, route, signal, observe, answer }: Sending): Promise<void> {
+async function send({ context, log }: ApiServerOptions, { reply, route, signal, visit, answer }: Sending): Promise<void> {
   reply.code(answer.status).header('cache-control', 'no-store');
   if ('text' in answer) {
     reply.type(answer.type).send(answer.text);
@@ -155,7 +189,7 @@ async function send({ context, log }: ApiServerOptions, { reply, route, signal, 
       // Until here a failure is a problem reply; from here on the answer is ours alone.
       begun: () => {
         reply.hijack();
-        if (route.streams) observe(answer.status);
+        if (route.streams) visit.observe(route, answer.status);
       },
       failed: (error) => log.error({ err: error, route: route.path }, 'cannot go on with a stream: cut'),
     });
@@ -186,19 +220,6 @@ function headersOf(request: FastifyRequest): (name: string) => string | null {
     const value = request.headers[name];
     return Array.isArray(value) ? value.join(', ') : (value ?? null);
   };
-}
-
-/** Aborted when the client has hung up on an answer that is not out yet, or the server closes; the reason tells which. */
-function goneSignal(reply: FastifyReply, closing: AbortSignal): AbortSignal {
-  const gone = new AbortController();
-  const close = (): void => gone.abort(closing.reason);
-  closing.addEventListener('abort', close, { once: true });
-  reply.raw.once('close', () => {
-    closing.removeEventListener('abort', close);
-    if (!reply.raw.writableFinished) gone.abort();
-  });
-  if (closing.aborted) close();
-  return gone.signal;
 }
 
 function isAbort(error: unknown): boolean {

@@ -64,11 +64,15 @@ export interface Fed {
 
 export function createFed(registry: Registry): Fed {
   const all = FEEDS.map((feed) => ({ feed, series: createSeries({ ...feed, labels: labelsOf(feed), registry }) }));
+  const byType = Map.groupBy(
+    all.flatMap((one) => [one.feed.event, ...one.feed.also].map((type) => ({ type, ...one }))),
+    ({ type }) => type,
+  );
   return {
     heard(event) {
       if (event.pool === null || event.facts.external === true) return;
       const replica = event.engine === undefined ? null : replicaOf(event.engine);
-      for (const { feed, series } of all) {
+      for (const { feed, series } of byType.get(event.type) ?? []) {
         if (!reads(feed, event)) continue;
         const amount = amountOf(feed, event);
         // Not a number or below 0: a fact that is missing must not break the count of those that are there.
@@ -91,8 +95,8 @@ export function replicaOf(engine: string): string {
   return engine.slice(engine.lastIndexOf('/') + 1);
 }
 
-function reads({ event, also, when, per }: Feed, happened: Event): boolean {
-  if ((event !== happened.type && !also.includes(happened.type)) || (per === 'engine' && happened.engine === undefined)) return false;
+function reads({ when, per }: Feed, happened: Event): boolean {
+  if (per === 'engine' && happened.engine === undefined) return false;
   return when === null || happened.facts[when.fact] === when.is;
 }
 
