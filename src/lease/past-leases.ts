@@ -17,9 +17,19 @@ export interface PastTicket extends EndedTicket {
   readonly pool: string;
 }
 
-/** A map that forgets its oldest entries: by age, and beyond its size. */
+interface Entry<Value> {
+  readonly value: Value;
+  readonly atMs: number;
+}
+
+/**
+ * A map that forgets its oldest entries: by age, and beyond its size. It is two maps of half that size: when the younger one is full the older
+ * one is dropped whole. Taking the oldest entry out of a single map, at each new one, walks over all that were taken out before.
+ */
 export class Remembered<Value> {
-  readonly #entries = new Map<string, { readonly value: Value; readonly atMs: number }>();
+  #young = new Map<string, Entry<Value>>();
+  #old = new Map<string, Entry<Value>>();
+  #turnedMs = Number.NEGATIVE_INFINITY;
   readonly #clock: Pick<Clock, 'nowMs'>;
 
   constructor(clock: Pick<Clock, 'nowMs'>) {
@@ -27,21 +37,23 @@ export class Remembered<Value> {
   }
 
   put(key: string, value: Value): void {
-    const nowMs = this.#clock.nowMs();
-    this.#entries.delete(key);
-    this.#entries.set(key, { value, atMs: nowMs });
-    for (const [oldest, { atMs }] of this.#entries) {
-      if (this.#entries.size <= REMEMBERED_MAX && atMs > nowMs - REMEMBERED_MS) break;
-      this.#entries.delete(oldest);
+    const atMs = this.#clock.nowMs();
+    if (this.#young.size >= REMEMBERED_MAX / 2 || atMs >= this.#turnedMs + REMEMBERED_MS) {
+      this.#old = this.#young;
+      this.#young = new Map();
+      this.#turnedMs = atMs;
     }
+    this.#old.delete(key);
+    this.#young.set(key, { value, atMs });
   }
 
   drop(key: string): void {
-    this.#entries.delete(key);
+    this.#young.delete(key);
+    this.#old.delete(key);
   }
 
   get(key: string): Value | null {
-    const entry = this.#entries.get(key);
+    const entry = this.#young.get(key) ?? this.#old.get(key);
     return entry === undefined || entry.atMs <= this.#clock.nowMs() - REMEMBERED_MS ? null : entry.value;
   }
 }
