@@ -2,9 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import type { PoolSpec } from '../config/spec.ts';
-import type { Side } from './engine-state.ts';
 import { freezeTree } from './freeze.ts';
-import type { Identity } from './identity.ts';
+import type { Identity, Side } from './identity.ts';
 import { sideStem } from './identity.ts';
 import type { EngineLog } from './logs/log-file.ts';
 import { openLog } from './logs/log-file.ts';

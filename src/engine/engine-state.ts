@@ -22,14 +22,11 @@ import type { Lease } from '../lease/lease-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import type { EndReason } from '../policy/crash-class.ts';
 import type { LastExit } from '../pool/status.ts';
-import type { Identity } from './identity.ts';
+import type { Identity, Side } from './identity.ts';
 import type { Samples } from './samples-state.ts';
 
 /** Why a generation was started. Only `restart` and `recovery` are automatic restarts and count for the limiter; only `restart` counts for a storm. */
 export type StartCause = 'first' | 'manual' | 'restart' | 'recovery' | 'trial' | 'canary' | 'retry' | 'candidate';
-
-/** Which of a replica's two sets of files a generation writes to: the one beside the engine that is being replaced takes the other. */
-export type Side = 'a' | 'b';
 
 /** The executable as it was found for this generation: whether a reload has anything to do. */
 export interface Executable {

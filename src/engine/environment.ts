@@ -3,8 +3,8 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import type { PoolSpec } from '../config/spec.ts';
 import { expand } from '../config/template.ts';
 import type { EngineRef } from './identity.ts';
+import type { User } from './surroundings.ts';
 import { templateValues } from './url.ts';
-import type { User } from './users.ts';
 
 export interface EngineContext {
   readonly ref: EngineRef;

@@ -5,8 +5,8 @@ import type { Clock } from '../clock.ts';
 import { pause } from '../clock.ts';
 import { findExecutable } from './executable.ts';
 import { allPids, liveStat } from './proc.ts';
+import type { User } from './surroundings.ts';
 import { stripped } from './surroundings.ts';
-import type { User } from './users.ts';
 
 export interface CommandOrder {
   readonly argv: readonly string[];

@@ -1,13 +1,14 @@
 /** Who a process is. Types only. */
 
-import type { Side } from './engine-state.ts';
-
 /** Which generation of which engine: whatever is said about a process carries it, and what is said about an older one is dropped. */
 export interface EngineRef {
   readonly pool: string;
   readonly replica: number;
   readonly generation: number;
 }
+
+/** Which of a replica's two sets of files a generation writes to: the one beside the engine that is being replaced takes the other. */
+export type Side = 'a' | 'b';
 
 /**
  * What proves that a process is ours. A pid alone is nobody: it is used again. It counts only with the boot it was seen in and its start

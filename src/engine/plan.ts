@@ -5,14 +5,13 @@ import type { Clock } from '../clock.ts';
 import type { PoolSpec } from '../config/spec.ts';
 import { expand } from '../config/template.ts';
 import type { StartFailure } from '../policy/crash-class.ts';
-import type { Side } from './engine-state.ts';
 import { engineEnvironment, expandAll } from './environment.ts';
 import { findExecutable } from './executable.ts';
-import type { EngineRef } from './identity.ts';
+import type { EngineRef, Side } from './identity.ts';
 import { engineId, sideStem } from './identity.ts';
+import type { User } from './surroundings.ts';
 import { maySetUser } from './surroundings.ts';
 import { templateValues } from './url.ts';
-import type { User } from './users.ts';
 import { findUser } from './users.ts';
 
 export interface PlanHost {

@@ -2,7 +2,7 @@
 import { createServer } from 'node:net';
 import type { PoolSpec, PortSpec } from '../config/spec.ts';
 import { templateNames } from '../config/template.ts';
-import type { Side } from './engine-state.ts';
+import type { Side } from './identity.ts';
 import { engineId } from './identity.ts';
 import { portHolder } from './port-holder.ts';
 

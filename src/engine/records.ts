@@ -10,8 +10,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Side } from './engine-state.ts';
-import type { EngineRef } from './identity.ts';
+import type { EngineRef, Side } from './identity.ts';
 import { fileStem } from './identity.ts';
 
 export interface RunHeader {

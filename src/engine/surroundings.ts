@@ -1,9 +1,16 @@
 /** What every program that poold starts for a pool is stripped of: one chain of exec's for engine, prepare, preflight, exec probe and hooks. */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { User } from './users.ts';
 
 const DIRECTORIES = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/sbin'];
+
+/** Whose program it is to be. */
+export interface User {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
 
 export interface ChainOrder {
   readonly argv: readonly string[];

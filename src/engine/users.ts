@@ -2,13 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { runCommand } from './exec.ts';
-
-export interface User {
-  readonly name: string;
-  readonly uid: number;
-  readonly gid: number;
-  readonly home: string;
-}
+import type { User } from './surroundings.ts';
 
 const ASK_TIMEOUT_MS = 5_000;
 

@@ -1,8 +1,8 @@
 /** What a start of the daemon finds: the file's word, engines that went on without it, and a boot that ended them. product.md, "Outliving the daemon". */
 import type { PoolSpec } from '../config/spec.ts';
-import type { EngineState, Exit, Side } from '../engine/engine-state.ts';
+import type { EngineState, Exit } from '../engine/engine-state.ts';
 import { isLive, livePhase } from '../engine/engine-state.ts';
-import type { Identity } from '../engine/identity.ts';
+import type { Identity, Side } from '../engine/identity.ts';
 import { afterAbsence } from '../engine/samples-state.ts';
 import { allLeasesEnded } from '../lease/seats-state.ts';
 import { rebooted } from '../policy/breaker.ts';

@@ -1,7 +1,6 @@
 /** What a decision wants done: data, run in order by `pool.ts` after the state was stored. Types only. */
 
-import type { Side } from '../engine/engine-state.ts';
-import type { EngineRef } from '../engine/identity.ts';
+import type { EngineRef, Side } from '../engine/identity.ts';
 import type { Happening } from '../events/event.ts';
 import type { EndedLease, EndedTicket, LeaseAnswer } from '../lease/lease-events.ts';
 import type { HistoryEntry } from './host.ts';

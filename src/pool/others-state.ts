@@ -1,6 +1,7 @@
 /** Generations beside the serving one: candidates of a reload, and engines that were replaced. Here they come into being and go. */
-import type { EngineState, Side } from '../engine/engine-state.ts';
+import type { EngineState } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
+import type { Side } from '../engine/identity.ts';
 import type { PoolState } from './pool-state.ts';
 import type { Turn } from './turn.ts';
 import { engineIn } from './turn.ts';

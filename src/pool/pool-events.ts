@@ -1,12 +1,12 @@
 /** What can happen to a pool: everything its mailbox takes. Types only. Each answer carries the generation it is about. */
 import type { PoolSpec } from '../config/spec.ts';
-import type { Executable, Exit, Side, Stamp } from '../engine/engine-state.ts';
-import type { Identity } from '../engine/identity.ts';
+import type { Executable, Exit, Stamp } from '../engine/engine-state.ts';
+import type { Identity, Side } from '../engine/identity.ts';
 import type { ProbeResult } from '../engine/samples-state.ts';
 import type { LeaseEvent } from '../lease/lease-events.ts';
 import type { StartFailure } from '../policy/crash-class.ts';
+import type { Sets } from '../rollout/rollout.ts';
 import type { PoolCommand } from './host.ts';
-import type { Sets } from './pool-state.ts';
 
 interface About {
   readonly replica: number;

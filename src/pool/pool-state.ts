@@ -19,7 +19,7 @@ import type { Breaker } from '../policy/breaker.ts';
 import { closedBreaker } from '../policy/breaker.ts';
 import type { RestartLog } from '../policy/restart-limiter.ts';
 import type { StormEntry } from '../policy/storm.ts';
-import type { Rollout, WaitingReload } from '../rollout/rollout.ts';
+import type { Rollout, Sets, WaitingReload } from '../rollout/rollout.ts';
 import type { OperationKind, OperationStep, PoolStateName } from './status.ts';
 
 export interface ClassState {
@@ -73,17 +73,6 @@ export interface WaitingScale {
   readonly replicas: number;
   readonly operationId: string;
   readonly stamp: Stamp;
-}
-
-/** What a person's reload has put in the place of what the file says. */
-export interface SetValue extends Stamp {
-  readonly value: string | null;
-  readonly fileValue: string | null;
-}
-
-export interface Sets {
-  readonly version: SetValue | null;
-  readonly vars: Readonly<Record<string, SetValue>>;
 }
 
 export interface PoolState {

@@ -1,7 +1,7 @@
 /** What a pool asks of the world of processes: `engine/engine-room.ts` keeps the promise. Types only. */
 import type { PoolSpec } from '../config/spec.ts';
-import type { Executable, Exit, Side } from '../engine/engine-state.ts';
-import type { EngineRef, Identity } from '../engine/identity.ts';
+import type { Executable, Exit } from '../engine/engine-state.ts';
+import type { EngineRef, Identity, Side } from '../engine/identity.ts';
 import type { ProbeResult } from '../engine/samples-state.ts';
 import type { StartFailure } from '../policy/crash-class.ts';
 import type { HistoryEntry, LogLine, LogQuery } from './host.ts';

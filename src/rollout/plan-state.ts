@@ -5,10 +5,10 @@ import type { Executable } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
 import type { ReloadCommand } from '../pool/host.ts';
-import type { PoolState, Sets, SetValue } from '../pool/pool-state.ts';
+import type { PoolState } from '../pool/pool-state.ts';
 import { currentSpec, specOf } from '../pool/turn.ts';
 import { wantedReplicas } from '../pool/wanted-state.ts';
-import type { RolloutShape, RolloutStrategy } from './rollout.ts';
+import type { RolloutShape, RolloutStrategy, Sets, SetValue } from './rollout.ts';
 
 /** What is done of what was asked: `blue-green` where it can be had, and never more beside than there is room for. */
 export function shapeOf(state: PoolState, asked: ReloadStrategy | null): RolloutShape {

@@ -3,7 +3,6 @@ import type { ReloadStrategy } from '../config/spec.ts';
 import type { Executable, Stamp } from '../engine/engine-state.ts';
 import type { Code } from '../errors.ts';
 import type { ReloadCommand } from '../pool/host.ts';
-import type { Sets } from '../pool/pool-state.ts';
 
 /** One replica on its way. */
 export interface Unit {
@@ -23,6 +22,17 @@ export interface Unit {
   readonly candidate: number | null;
   /** Generation of the old one; null where none lived. */
   readonly old: number | null;
+}
+
+/** What a person's reload has put in the place of what the file says. */
+export interface SetValue extends Stamp {
+  readonly value: string | null;
+  readonly fileValue: string | null;
+}
+
+export interface Sets {
+  readonly version: SetValue | null;
+  readonly vars: Readonly<Record<string, SetValue>>;
 }
 
 export type RolloutStrategy = Exclude<ReloadStrategy, 'auto'>;

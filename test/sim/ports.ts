@@ -1,7 +1,6 @@
 /** Ports as an honest adapter gives them out: kept by their replica, never two owners, test-bound before the spawn. */
 import type { PortSpec } from '../../src/config/spec.ts';
-import type { Side } from '../../src/engine/engine-state.ts';
-import type { EngineRef } from '../../src/engine/identity.ts';
+import type { EngineRef, Side } from '../../src/engine/identity.ts';
 import type { Ground } from './ground.ts';
 
 export interface PortAsked {

@@ -1,7 +1,7 @@
 /** What an engine's log is made of, shared by the files that keep it: the open file, its index, its limits and how bytes may be moved. */
 import type { Clock } from '../../clock.ts';
 import type { PoolSpec } from '../../config/spec.ts';
-import type { Side } from '../engine-state.ts';
+import type { Side } from '../identity.ts';
 import type { Gate } from './gate.ts';
 import type { IndexFile } from './index-file.ts';
 

@@ -11,7 +11,7 @@ import type { PoolSpec } from '../../config/spec.ts';
 import type { EngineRef } from '../identity.ts';
 import type { StartProblem } from '../plan.ts';
 import { errnoClass, startProblem } from '../plan.ts';
-import type { User } from '../users.ts';
+import type { User } from '../surroundings.ts';
 import { findUser } from '../users.ts';
 import { NotifySocket } from './notify-socket.ts';
 import { loadUnixDatagrams, MAX_PATH_BYTES } from './unix-datagrams.ts';

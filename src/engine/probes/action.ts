@@ -3,7 +3,7 @@
 import type { Clock } from '../../clock.ts';
 import type { InUseSpec, ProbeAction, ProgressProbeSpec } from '../../config/spec.ts';
 import { expand } from '../../config/template.ts';
-import type { User } from '../users.ts';
+import type { User } from '../surroundings.ts';
 import { probeCommand } from './command.ts';
 import { PROBE_BODY_BYTES, probeHttp } from './http.ts';
 import type { InUseOutcome } from './in-use.ts';
