@@ -4,8 +4,13 @@ import { allEngines, engineIn, generationIn } from '../../src/pool/turn.ts';
 import type { Step } from './ground.ts';
 
 export class Coverage {
-  readonly counts = new Map<string, number>();
+  /** Event → phase → how often. */
+  readonly counts = new Map<string, Map<string, number>>();
   events = 0;
+
+  get pairs(): number {
+    return [...this.counts.values()].reduce((sum, phases) => sum + phases.size, 0);
+  }
 
   seen(step: Step): void {
     this.events += 1;
@@ -21,24 +26,31 @@ export class Coverage {
   }
 
   has(phase: string, event: string): boolean {
-    return this.counts.has(`${phase} × ${event}`);
+    return this.times(phase, event) > 0;
+  }
+
+  times(phase: string, event: string): number {
+    return this.counts.get(event)?.get(phase) ?? 0;
   }
 
   /** A table: one line per event, with the phases it has met. */
   report(): string {
-    const byEvent = new Map<string, string[]>();
-    for (const [pair, count] of [...this.counts].toSorted()) {
-      const [phase, event] = pair.split(' × ');
-      byEvent.set(event ?? '', [...(byEvent.get(event ?? '') ?? []), `${phase} ${count}`]);
-    }
-    const lines = [...byEvent].toSorted().map(([event, phases]) => `  ${event.padEnd(18)} ${phases.join(', ')}`);
-    return [`${this.counts.size} (state, event) pairs in ${this.events} events`, ...lines].join('\n');
+    const lines = [...this.counts].toSorted(byName).map(([event, phases]) => {
+      const met = [...phases].toSorted(byName).map(([phase, count]) => `${phase} ${count}`);
+      return `  ${event.padEnd(18)} ${met.join(', ')}`;
+    });
+    return [`${this.pairs} (state, event) pairs in ${this.events} events`, ...lines].join('\n');
   }
 
   #add(phase: string, event: string): void {
-    const key = `${phase} × ${event}`;
-    this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
+    const phases = this.counts.get(event) ?? new Map<string, number>();
+    if (phases.size === 0) this.counts.set(event, phases);
+    phases.set(phase, (phases.get(phase) ?? 0) + 1);
   }
+}
+
+function byName([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
+  return one < other ? -1 : 1;
 }
 
 /** As fine as decisions are: the step of a start, whether KILL was sent, why it waits. */
