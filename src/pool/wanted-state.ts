@@ -2,6 +2,7 @@
 import type { EngineState } from '../engine/engine-state.ts';
 import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import type { PoolState } from './pool-state.ts';
+import { engineIn } from './turn.ts';
 
 /** Whether the engine should run: the daemon stays, the pool is wanted, the replica is one of its, and nobody has stopped just this one. */
 export function isWanted(state: PoolState, engine: EngineState): boolean {
@@ -20,13 +21,15 @@ export function poolIsWanted(state: PoolState): boolean {
 /** The replicas that should run, whether or not there has been an engine for each of them yet. */
 export function wantedReplicas(state: PoolState): number[] {
   if (!poolIsWanted(state)) return [];
-  const held = new Set(state.engines.filter((engine) => engine.held !== null).map((engine) => engine.replica));
-  return replicasOf(state).filter((replica) => !held.has(replica));
+  return replicasOf(state).filter((replica) => (engineIn(state, replica)?.held ?? null) === null);
 }
 
 /** All the pool has, wanted now or not: 0, 1, 2 … unless a scale-down has left others. */
 export function replicasOf({ replicas }: PoolState): readonly number[] {
-  return replicas.members ?? Array.from({ length: replicas.count }, (_, replica) => replica);
+  if (replicas.members !== null) return replicas.members;
+  const all: number[] = [];
+  for (let replica = 0; replica < replicas.count; replica += 1) all.push(replica);
+  return all;
 }
 
 export function isMember({ replicas }: PoolState, replica: number): boolean {

@@ -8,6 +8,7 @@ import type { EngineState } from '../../src/engine/engine-state.ts';
 import type { EngineRef } from '../../src/engine/identity.ts';
 import { engineId } from '../../src/engine/identity.ts';
 import type { ProbeResult } from '../../src/engine/samples-state.ts';
+import type { Happening } from '../../src/events/event.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
@@ -373,8 +374,25 @@ export function keyOf(ref: EngineRef): string {
   return `${ref.pool}/${ref.replica}#${ref.generation}`;
 }
 
-function stepOf(given: Omit<Step, 'changes' | 'lives'>): Step {
-  return { ...given, changes: changesOf(given.before, given.after), lives: livesOf(given.before, given.after) };
+function stepOf(given: Omit<Step, 'changes' | 'lives' | 'told'>): Step {
+  const { pool, before, after, event, effects, nowMs, wallMs } = given;
+  const [changes, lives] = [changesOf(before, after), livesOf(before, after)];
+  return { pool, before, after, changes, lives, event, effects, told: toldBy(effects), nowMs, wallMs };
+}
+
+const NOTHING_TOLD: Step['told'] = new Map();
+
+function toldBy(effects: readonly Effect[]): Step['told'] {
+  if (effects.length === 0) return NOTHING_TOLD;
+  const told = new Map<Happening['type'], Happening[]>();
+  for (const effect of effects) {
+    if (effect.do !== 'emit') continue;
+    const { happening } = effect;
+    const others = told.get(happening.type);
+    if (others === undefined) told.set(happening.type, [happening]);
+    else others.push(happening);
+  }
+  return told;
 }
 
 function about(ref: EngineRef): { readonly replica: number; readonly generation: number } {

@@ -1,6 +1,7 @@
 /** What is there whether or not a daemon runs: time, processes, the disk, the config file, strangers on ports. */
 import type { PoolSpec } from '../../src/config/spec.ts';
 import type { EngineState } from '../../src/engine/engine-state.ts';
+import type { EventType, Happening } from '../../src/events/event.ts';
 import type { EndedLease, Held } from '../../src/lease/lease-events.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { HistoryEntry } from '../../src/pool/host.ts';
@@ -32,6 +33,8 @@ export interface Step {
   readonly lives: readonly Life[];
   readonly event: PoolEvent;
   readonly effects: readonly Effect[];
+  /** What is told by it, by its kind: every rule asks, so it is sorted once. */
+  readonly told: ReadonlyMap<EventType, readonly Happening[]>;
   readonly nowMs: number;
   readonly wallMs: number;
 }
@@ -82,6 +85,9 @@ export class Ground {
   readonly file = new Map<string, PoolSpec | null>();
   readonly perDevice: number | null;
   readonly #specIds = new Map<string, string>();
+  readonly #specsKnown = new WeakMap<PoolSpec, string>();
+  /** A state that was stored → as it is read again. */
+  readonly #read = new WeakMap<PoolState, PoolState>();
   #stores = 0;
   #ids = 0;
 
@@ -122,18 +128,25 @@ export class Ground {
 
   /** The same text has the same id. */
   specId(spec: PoolSpec): string {
+    const known = this.#specsKnown.get(spec);
+    if (known !== undefined) return known;
     const text = JSON.stringify(spec);
-    const known = this.#specIds.get(text) ?? `${spec.name}-${this.#specIds.size + 1}`;
-    this.#specIds.set(text, known);
-    return known;
+    const id = this.#specIds.get(text) ?? `${spec.name}-${this.#specIds.size + 1}`;
+    this.#specIds.set(text, id);
+    this.#specsKnown.set(spec, id);
+    return id;
   }
 
   /** As the next daemon reads it. */
   read(pool: string): PoolState {
     const state = this.disk.get(pool);
     if (state === undefined) throw new Error(`no pool ${pool} on the disk`);
+    const known = this.#read.get(state);
+    if (known !== undefined) return known;
     this.rows.write(state, this.bootId);
-    return this.rows.read(pool);
+    const read = this.rows.read(pool);
+    this.#read.set(state, read);
+    return read;
   }
 
   after(delayMs: number, run: () => void): void {

@@ -201,8 +201,10 @@ export class LeaseApi {
 
   /** Nobody is to be told any more; another may wait for the same, by the same key. */
   #hungUp(pool: string, ticketId: string): void {
-    this.#parts.asked.ask(pool, { type: 'watch', ticketId, watchers: -1 }, (answer) => {
-      if (answer.is !== 'queued' || answer.ticket.watchers === 0) this.leave(ticketId, () => {});
+    this.#parts.asked.ask(pool, { type: 'hungUp', ticketId }, () => {
+      const lease = this.#pastTickets.get(ticketId)?.lease ?? null;
+      // Promoted meanwhile, and whoever was to hear of it has gone.
+      if (lease !== null && this.held(lease.lease.id)?.lease.claimByMs !== null) this.#givenBack(lease.lease.id);
     });
   }
 

@@ -55,12 +55,32 @@ const KINDS_AMONG_USERS = [
   'scale',
 ] as const;
 
-export function randomCommand(draw: Stream, state: PoolState, amongUsers: boolean): PoolCommand {
+/** Where somebody comes in at a moment that is over soon: all that there is, and most often what is least often said elsewhere. */
+const KINDS_MEDDLING = [
+  'start',
+  'stop',
+  'restart',
+  'retry',
+  'retry',
+  'scale',
+  'reset',
+  'reset',
+  'drain',
+  'resume',
+  'pause',
+  'reload',
+] as const;
+
+export type Occasion = 'any' | 'amongUsers' | 'meddling';
+
+const SAID = { any: KINDS, amongUsers: KINDS_AMONG_USERS, meddling: KINDS_MEDDLING } as const;
+
+export function randomCommand(draw: Stream, state: PoolState, occasion: Occasion): PoolCommand {
   const replica = chance(draw, 0.5) ? null : whole(draw, 0, Math.max(0, state.replicas.count - 1));
   // What nobody takes up again teaches nothing.
-  if (state.wanted.state !== 'running' && chance(draw, 0.5))
+  if (state.wanted.state !== 'running' && occasion !== 'meddling' && chance(draw, 0.5))
     return { do: state.wanted.state === 'drained' ? 'resume' : 'start', replica: null };
-  const kind = pick(draw, amongUsers ? KINDS_AMONG_USERS : KINDS);
+  const kind = pick<(typeof KINDS)[number]>(draw, SAID[occasion]);
   switch (kind) {
     case 'start':
     case 'retry':

@@ -86,7 +86,7 @@ function drawn(given: ScheduleOptions, dice: Dice): Drawn {
     perDevice: pick(draw, [null, 1, 1, 2]),
     watched: (step) => {
       coverage?.seen(step);
-      slots.heard(step.pool, step.event);
+      slots.heard(step);
       if (trace !== undefined) for (const line of told(step)) note(() => line);
     },
     moreRules: victim === null ? [] : [new NeighbourRule(victim)],

@@ -4,84 +4,20 @@ import type { PoolEvent } from '../../src/pool/pool-events.ts';
 import { generationIn } from '../../src/pool/turn.ts';
 import type { Dice, Stream } from './dice.ts';
 import { between, chance, pick, whole } from './dice.ts';
+import type { Step } from './ground.ts';
 import type { Luck, Mood } from './luck.ts';
+import { Meddling } from './meddling.ts';
+import type { Occasion } from './people.ts';
 import { randomCommand } from './people.ts';
 import type { Process } from './processes.ts';
+import type { Kind } from './slot-kinds.ts';
+import { KINDS, KINDS_AMONG_USERS } from './slot-kinds.ts';
 import { changedSpec } from './specs.ts';
 import type { End } from './traits.ts';
 import type { World } from './world.ts';
 
-const KINDS = [
-  'crash',
-  'crash',
-  'crash',
-  'crash',
-  'hang',
-  'mood',
-  'mood',
-  'poolMood',
-  'command',
-  'command',
-  'command',
-  'command',
-  'command',
-  'command',
-  'command',
-  'daemonDies',
-  'daemonDies',
-  'wallJumps',
-  'stranger',
-  'early',
-  'again',
-  'cancel',
-  'cancel',
-  'clients',
-  'clients',
-  'clients',
-  'clients',
-  'clientFails',
-  'clientFails',
-  'race',
-  'race',
-  'revoke',
-  'shutdown',
-  'reboot',
-  'fileChanges',
-  'massCrash',
-] as const;
-
-/** Where engines are well, and it is about those who use them. */
-const KINDS_AMONG_USERS: readonly [Kind, ...Kind[]] = [
-  'clients',
-  'clients',
-  'clients',
-  'command',
-  'command',
-  'command',
-  'command',
-  'command',
-  'command',
-  'race',
-  'race',
-  'clientFails',
-  'clientFails',
-  'revoke',
-  'daemonDies',
-  'daemonDies',
-  'cancel',
-  'crash',
-  'crash',
-  'hang',
-  'wallJumps',
-  'shutdown',
-  'reboot',
-  'fileChanges',
-];
-
 /** Of one schedule. */
 const CLIENTS_MAX = 16;
-
-type Kind = (typeof KINDS)[number];
 
 export interface SlotsOptions {
   readonly world: World;
@@ -101,16 +37,21 @@ export class Slots {
   readonly #given: SlotsOptions;
   /** Messages that may come again, late. */
   readonly #mail: { readonly pool: string; readonly event: PoolEvent }[] = [];
+  readonly #meddling: Meddling;
   #neighbourMs = 0;
   #away = 0;
 
   constructor(given: SlotsOptions) {
     this.#given = given;
+    const done = (kind: Kind, draw: Stream, pool: string): void =>
+      kind === 'command' ? this.#command(draw, pool, 'meddling') : this.#do(kind, draw);
+    this.#meddling = new Meddling({ ...given, done });
     given.world.onDeath = () => this.#daemonIsGone();
   }
 
   /** What was said once may be said again: duplicates and stragglers. */
-  heard(pool: string, event: PoolEvent): void {
+  heard({ pool, event, lives }: Step): void {
+    this.#meddling.heard(pool, lives);
     if (!('generation' in event) || ['adopted', 'endedMeanwhile', 'neverStarted', 'unproven', 'spawnGranted'].includes(event.type)) return;
     this.#mail.push({ pool, event });
     if (this.#mail.length > 40) this.#mail.shift();
@@ -148,7 +89,7 @@ export class Slots {
       hang: () => this.#hang(draw),
       mood: () => this.#mood(draw),
       poolMood: () => this.#poolMood(draw),
-      command: () => this.#command(draw),
+      command: () => this.#command(draw, this.#pool(draw), this.#given.amongUsers ? 'amongUsers' : 'any'),
       cancel: () => this.#cancel(draw),
       daemonDies: () => this.#daemonDies(draw),
       reboot: () => this.#reboot(draw),
@@ -270,11 +211,10 @@ export class Slots {
     for (let replica = 0; replica < 4; replica += 1) this.#given.luck.moodPut(pool, replica, mood);
   }
 
-  #command(draw: Stream): void {
+  #command(draw: Stream, pool: string, occasion: Occasion): void {
     const { world, victim, note } = this.#given;
-    const pool = this.#pool(draw);
     if (victim !== null || world.daemon === null || !world.ground.disk.has(pool)) return;
-    const command = randomCommand(draw, world.state(pool), this.#given.amongUsers);
+    const command = randomCommand(draw, world.state(pool), occasion);
     const refused = world.command(pool, command);
     note(() => `   ${JSON.stringify(command)} for ${pool}: ${refused ?? 'begun'}`);
   }

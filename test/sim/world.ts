@@ -30,6 +30,8 @@ export class World {
   readonly nature: Nature;
   readonly rules: readonly Rule[];
   steps = 0;
+  /** Something has happened since the rules last looked at rest. */
+  #moved = true;
   daemon: Daemon | null = null;
   clients: Clients | null = null;
   /** What a daemon that has died leaves to do. */
@@ -53,6 +55,7 @@ export class World {
 
   boot(): void {
     this.#epoch += 1;
+    this.#moved = true;
     const daemon = new Daemon({
       ground: this.ground,
       machine: this.machine,
@@ -62,6 +65,7 @@ export class World {
       stepped: (step) => this.#stepped(step),
       died: () => {
         this.daemon = null;
+        this.#moved = true;
         this.clients?.daemonDied();
         this.onDeath();
       },
@@ -122,16 +126,20 @@ export class World {
   }
 
   acknowledged(pool: string, held: Held): void {
+    this.#moved = true;
     for (const rule of this.rules) rule.acknowledged?.(pool, held);
   }
 
   /** The rules that look at rest. */
   between(): void {
+    if (!this.#moved) return;
+    this.#moved = false;
     for (const rule of this.rules) rule.between?.();
   }
 
   #stepped(step: Step): void {
     this.steps += 1;
+    this.#moved = true;
     this.#watched(step);
     for (const rule of this.rules) rule.stepped?.(step);
   }

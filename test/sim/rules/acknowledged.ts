@@ -50,11 +50,10 @@ export class AcknowledgedRule implements Rule {
   /** What is on the disk is what the daemon goes on with. */
   between(): void {
     const { daemon } = this.#world;
-    if (daemon === null) return;
+    if (daemon === null || this.#held.size === 0) return;
+    const seated = new Set([...daemon.states.values()].flatMap((state) => seatedIn(state).map(({ lease }) => `${state.name} ${lease.id}`)));
     for (const [id, pool] of this.#held) {
-      const state = daemon.states.get(pool);
-      const there = state !== undefined && seatedIn(state).some(({ lease }) => lease.id === id);
-      must(there, 'durable', () => `${id} of ${pool} was acknowledged, has not ended, and is not there`);
+      must(seated.has(`${pool} ${id}`), 'durable', () => `${id} of ${pool} was acknowledged, has not ended, and is not there`);
     }
   }
 }

@@ -14,7 +14,9 @@ export interface Seated {
 }
 
 export function seatedIn(state: PoolState): Seated[] {
-  return everyEngine(state).flatMap((engine) => engine.seats.flatMap((lease) => (lease === null ? [] : [{ engine, lease }])));
+  const seated: Seated[] = [];
+  for (const engine of everyEngine(state)) for (const lease of engine.seats) if (lease !== null) seated.push({ engine, lease });
+  return seated;
 }
 
 /** One thing after another that a step did to leases and queue, in the order of its effects. */
@@ -24,8 +26,14 @@ export type LeaseHappening =
   | { readonly is: 'queued' }
   | { readonly is: 'out'; readonly ended: EndedTicket };
 
-export function leaseHappenings(step: Step): LeaseHappening[] {
-  return step.effects.flatMap(happeningOf);
+const NOTHING: readonly LeaseHappening[] = [];
+let last: { readonly step: Step; readonly happenings: readonly LeaseHappening[] } | null = null;
+
+/** Asked by many rules of one step after the other: the answer about the last one is kept. */
+export function leaseHappenings(step: Step): readonly LeaseHappening[] {
+  if (step.effects.length === 0) return NOTHING;
+  if (last?.step !== step) last = { step, happenings: step.effects.flatMap(happeningOf) };
+  return last.happenings;
 }
 
 function happeningOf(effect: Effect): LeaseHappening[] {

@@ -23,11 +23,18 @@ export function runOf(engine: EngineState | undefined): Run | null {
 
 export function wanted(state: PoolState, engine: EngineState): boolean {
   const running = !state.shuttingDown && state.wanted.state === 'running';
-  return running && engine.role === 'serving' && engine.held === null && membersOf(state).includes(engine.replica);
+  return running && engine.role === 'serving' && engine.held === null && isMember(state, engine.replica);
 }
 
 export function membersOf({ replicas }: PoolState): readonly number[] {
-  return replicas.members ?? Array.from({ length: replicas.count }, (_, replica) => replica);
+  if (replicas.members !== null) return replicas.members;
+  const members: number[] = [];
+  for (let replica = 0; replica < replicas.count; replica += 1) members.push(replica);
+  return members;
+}
+
+function isMember({ replicas }: PoolState, replica: number): boolean {
+  return replicas.members === null ? replica < replicas.count : replicas.members.includes(replica);
 }
 
 /** Of that generation, whatever its role. */
@@ -36,7 +43,7 @@ export function lifeIn(state: PoolState, ref: { readonly replica: number; readon
 }
 
 export function everyEngine(state: PoolState): readonly EngineState[] {
-  return [...state.engines, ...state.others];
+  return state.others.length === 0 ? state.engines : [...state.engines, ...state.others];
 }
 
 /** Replicas that another generation has taken over in this step: a reload's candidate, or on the way back the old one. */
@@ -77,21 +84,25 @@ export function takenIn({ seats }: EngineState): number {
   return seats.filter((lease) => lease !== null).length;
 }
 
-export function spawnsOf(step: Step): EngineRef[] {
+export function spawnsOf(step: Step): readonly EngineRef[] {
+  if (step.effects.length === 0) return NOTHING;
   return step.effects.flatMap((effect) => (effect.do === 'spawn' ? [effect.ref] : []));
 }
 
 /** Ends of engines that served: those of candidates and of what is retiring count for nothing. */
-export function recordsOf(step: Step): HistoryEntry[] {
+export function recordsOf(step: Step): readonly HistoryEntry[] {
   return endsOf(step).filter((entry) => engineIn(step.before, replicaOf(entry))?.generation === entry.generation);
 }
 
-export function endsOf(step: Step): HistoryEntry[] {
+export function endsOf(step: Step): readonly HistoryEntry[] {
+  if (step.effects.length === 0) return NOTHING;
   return step.effects.flatMap((effect) => (effect.do === 'record' ? [effect.entry] : []));
 }
 
-export function emitted(step: Step, type: EventType): Happening[] {
-  return step.effects.flatMap((effect) => (effect.do === 'emit' && effect.happening.type === type ? [effect.happening] : []));
+const NOTHING: readonly [] = [];
+
+export function emitted(step: Step, type: EventType): readonly Happening[] {
+  return step.told.get(type) ?? NOTHING;
 }
 
 export function replicaOf(entry: HistoryEntry): number {

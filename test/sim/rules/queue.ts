@@ -88,7 +88,8 @@ export class QueueRule implements Rule {
     const { nowMs, event } = step;
     if (state === 'expired')
       must(nowMs >= waiting.timeoutMs, 'waits', () => `${id} may wait until ${waiting.timeoutMs}, it is out at ${nowMs}`);
-    const asked = event.type === 'leave' && event.ticketId === id;
+    const asked =
+      'ticketId' in event && event.ticketId === id && (event.type === 'leave' || (event.type === 'hungUp' && waiting.watchers <= 1));
     if (state === 'left') must(asked || nowMs >= dueOf(step, waiting), 'waits', () => `${id} was watched and has left by ${event.type}`);
     if (state !== 'granted') return;
     const first = nextOf(step, [...queue, waiting]);
@@ -101,6 +102,7 @@ export class QueueRule implements Rule {
     if (waiting === undefined || event.type === 'leave') return;
     waiting.seenMs = nowMs;
     if (event.type === 'watch') waiting.watchers = Math.max(0, waiting.watchers + event.watchers);
+    if (event.type === 'hungUp') waiting.watchers -= 1;
   }
 }
 

@@ -129,6 +129,11 @@ function committed(step: Step): void {
   }
 }
 
+/** The reload or restart that had waited begins in the very step in which this one ends, and may take engines away at once. */
+function takenByNext({ rollout, rolling }: Step['after'], { replica }: EngineState): boolean {
+  return rolling?.current?.replica === replica || rollout?.units.some((unit) => unit.inPlace && unit.replica === replica) === true;
+}
+
 /** The old spec again, and whoever was ready before is ready, unless something else has taken it away. */
 function failed({ pool, after, event }: Step, { ready, rollout }: Running, says: string): void {
   for (const engine of after.engines) {
@@ -151,7 +156,8 @@ function failed({ pool, after, event }: Step, { ready, rollout }: Running, says:
       'rollback',
       () => `a reload of ${pool} has failed, and ${pool}/${engine.replica} still runs by its spec`,
     );
-    const missed = ready.has(engine.replica) && engine.phase.is !== 'ready' && wanted(after, engine) && !left;
+    const missed =
+      ready.has(engine.replica) && engine.phase.is !== 'ready' && wanted(after, engine) && !left && !takenByNext(after, engine);
     must(
       !missed || event.type === 'configured',
       'rollback',

@@ -1,27 +1,30 @@
 /** Invariants 16, 17, 20 and 25: who sits where. Each seat is followed through the effects of a step, and what is left has to be what is there. */
+import type { EngineState } from '../../../src/engine/engine-state.ts';
+import type { Lease } from '../../../src/lease/lease-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
 import { leaseHappenings, seatedIn, slotsIn } from './leasing.ts';
-import { lifeIn } from './questions.ts';
+import { lifeIn, runOf } from './questions.ts';
 
 export class SeatRule implements Rule {
   stepped(step: Step): void {
-    const { before, after } = step;
-    if (before.engines === after.engines && before.others === after.others) return;
+    const { after } = step;
+    // Who sits where is as it was: then only what they sit on may have changed.
+    if (!mayHaveMoved(step)) {
+      for (const { is } of step.lives) for (const lease of is?.seats ?? []) if (is !== null && lease !== null) usable(step, is, lease);
+      return;
+    }
     this.#followed(step);
     const seen = new Set<string>();
     for (const { engine, lease } of seatedIn(after)) {
-      const id = `${step.pool}/${engine.replica}#${engine.generation}`;
       must(!seen.has(lease.id), 'slots', () => `${lease.id} sits in two seats of ${step.pool}`);
       seen.add(lease.id);
       must(
         engine.seats[lease.slot] === lease && lease.slot < slotsIn(after, engine),
         'slots',
-        () => `${lease.id} sits in slot ${lease.slot} of ${id}`,
+        () => `${lease.id} sits in slot ${lease.slot} of ${step.pool}/${engine.replica}#${engine.generation}`,
       );
-      const is = engine.phase.is;
-      must(after.restoring || is === 'ready' || is === 'unready', 'leasedEngine', () => `${lease.id} is held on ${id}, which is ${is}`);
-      must(engine.role !== 'candidate', 'leasedEngine', () => `${lease.id} is held on the candidate ${id}`);
+      usable(step, engine, lease);
     }
   }
 
@@ -72,4 +75,16 @@ export class SeatRule implements Rule {
       says(`the deadline of its drain was ${closing?.deadlineMs}, it is ${nowMs}`),
     );
   }
+}
+
+function mayHaveMoved(step: Step): boolean {
+  if (leaseHappenings(step).length > 0 || step.before.restoring !== step.after.restoring) return true;
+  return step.lives.some(({ was, is }) => was.seats !== is?.seats || runOf(was)?.specId !== runOf(is)?.specId);
+}
+
+function usable({ pool, after }: Step, engine: EngineState, { id }: Lease): void {
+  const is = engine.phase.is;
+  const where = (): string => `${id} is held on ${pool}/${engine.replica}#${engine.generation}, which is ${engine.role} and ${is}`;
+  must(after.restoring || is === 'ready' || is === 'unready', 'leasedEngine', where);
+  must(engine.role !== 'candidate', 'leasedEngine', where);
 }
