@@ -1,6 +1,7 @@
 /** Whether a pool takes somebody in, and if not why: product.md, "Acquire on a pool that cannot serve". Questions; first that fits. */
 import type { Refused } from '../lease/lease.ts';
 import { slotsOf, takesLeases } from '../lease/seats-state.ts';
+import { maintenanceFacts } from '../pool/drain-facts-state.ts';
 import { breakerGate } from '../pool/gates-state.ts';
 import type { PoolState } from '../pool/pool-state.ts';
 import { poolStateName } from '../pool/standing-state.ts';
@@ -63,7 +64,8 @@ export function noSlot(state: PoolState, nowMs: number): Refused {
   const serving = state.engines.filter((engine) => takesLeases(engine, nowMs, false));
   if (serving.length === 0) return refused(state, 'no_ready_engine', 'none of its engines is ready');
   const slots = serving.reduce((sum, engine) => sum + slotsOf(state, engine), 0);
-  return refused(state, 'no_free_slot', `all ${slots} slots of its ready engines are held`);
+  const all = slots === 1 ? 'the one slot of its ready engine is' : `all ${slots} slots of its ready engines are`;
+  return refused(state, 'no_free_slot', `${all} held`);
 }
 
 export function refused(state: PoolState, code: Refused['code'], why: string, facts: Partial<Refused['facts']> = {}): Refused {
@@ -72,15 +74,9 @@ export function refused(state: PoolState, code: Refused['code'], why: string, fa
 
 /** 503 with what a balancer wants to know: contract.md, "A refusal while draining". */
 function drainingRefusal(state: PoolState, nowMs: number): Refused {
-  const deadlines = state.engines.flatMap(({ held, closing }) => (held?.as === 'drained' ? (closing?.deadlineMs ?? []) : []));
-  const untilMs = state.drain?.deadlineMs ?? (deadlines.length === 0 ? null : Math.min(...deadlines));
-  const leftMs = untilMs === null ? null : Math.max(0, Math.ceil(untilMs - nowMs));
-  const why = leftMs === null ? `it is drained; poolctl resume ${state.name} starts it again` : 'it is draining';
-  return refused(state, 'pool_draining', why, {
-    reason: 'MAINTENANCE',
-    maintenance: { type: 'drain', allowsQueueProcessing: true, acceptsNewConnections: false },
-    ...(leftMs === null ? {} : { retryAfterMs: leftMs }),
-  });
+  const draining = state.drain !== null || state.engines.some(({ held, closing }) => held?.as === 'drained' && closing !== null);
+  const why = draining ? 'it is draining' : `it is drained; poolctl resume ${state.name} starts it again`;
+  return refused(state, 'pool_draining', why, maintenanceFacts(state, nowMs));
 }
 
 /** Scaled to none, or each of its engines was stopped or drained by hand. */

@@ -33,8 +33,8 @@ export function ticketChanged(turn: Turn, ticket: Ticket): void {
 /** Takes it out of the queue: `left` by itself or as nobody cared for it, `expired` at its timeout, `refused` as it cannot be served. */
 export function ticketEnded(turn: Turn, ticket: Ticket, end: Pick<EndedTicket, 'state' | 'lease' | 'refused'>): void {
   turn.state = { ...turn.state, tickets: turn.state.tickets.filter(({ id }) => id !== ticket.id) };
-  turn.effects.push({ do: 'ticketEnded', ended: { ticket, ...end } });
   const waitedMs = Math.round(turn.env.nowMs - ticket.queuedMs);
+  turn.effects.push({ do: 'ticketEnded', ended: { ticket, waitedMs, ...end } });
   const facts = { ticket: shown(ticket), holder: ticket.holder, waitedMs };
   if (end.state === 'granted') emit(turn, 'ticket.promoted', { ...facts, lease: end.lease?.lease.id ?? null });
   else emit(turn, `ticket.${end.state}`, { ...facts, reason: end.refused?.code ?? null, message: end.refused?.message ?? null });

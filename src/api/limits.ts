@@ -21,8 +21,6 @@ export const LIMITS = {
   variables: 100,
   variableChars: 32_768,
   versionChars: 4_096,
-  /** How soon a balancer that met a drained pool, or one with a drain of unknown end, may ask again. */
-  maintenanceRetryMs: 5_000,
   historyEntries: 1_000,
   logTailLines: 100_000,
   problemsShown: 5,

@@ -1,4 +1,5 @@
 /** Log lines of one or several engines as one stream, each line as it comes. */
+import { counted } from '../config/counted.ts';
 import { escapeForTerminal } from '../engine/logs/terminal.ts';
 import type { LogLine } from '../pool/host.ts';
 import type { LogRecord } from './schemas.ts';
@@ -68,7 +69,7 @@ function recordOf(engine: string, line: LogLine): LogRecord {
 
 function textOf(record: LogRecord, named: boolean): string {
   const prefix = named ? `${record.engine}: ` : '';
-  if (record.is === 'gap') return `${prefix}--- ${record.bytes ?? 0} bytes left out: this reader was too slow ---`;
+  if (record.is === 'gap') return `${prefix}--- ${counted(record.bytes ?? 0, 'byte')} left out: this reader was too slow ---`;
   if (record.is === 'mark') return `${prefix}--- ${escapeForTerminal(record.text ?? '')} ---`;
   return prefix + escapeForTerminal(record.text ?? '');
 }

@@ -1,8 +1,9 @@
 /** Why a pool takes no work: what a balancer is told. */
+import { counted } from '../config/counted.ts';
 import type { Code, Facts } from '../errors.ts';
 import { PooldError } from '../errors.ts';
+import { MAINTENANCE_RETRY_MS } from '../pool/drain-facts-state.ts';
 import type { Operation, PoolStatus } from '../pool/status.ts';
-import { LIMITS } from './limits.ts';
 
 export interface AsItStands {
   readonly readyEngines: number;
@@ -20,7 +21,7 @@ export function cannotServe(pool: PoolStatus, now: AsItStands): PooldError {
   const { state, message } = pool;
   return new PooldError(
     refusalOf(pool),
-    `cannot send work to ${pool.pool}: it is ${state} with ${now.readyEngines} of ${pool.replicas} engines ready${message === null ? '' : `; ${message}`}`,
+    `cannot send work to ${pool.pool}: it is ${state} with ${now.readyEngines} of ${counted(pool.replicas, 'engine')} ready${message === null ? '' : `; ${message}`}`,
     { pool: pool.pool, ...factsOf(pool, now) },
   );
 }
@@ -47,7 +48,7 @@ function factsOf(pool: PoolStatus, { wallMs, operations }: AsItStands): Facts {
     return {
       reason: 'MAINTENANCE',
       maintenance: { type: 'drain', allowsQueueProcessing: drains, acceptsNewConnections: false },
-      retryAfterMs: drains && deadlineAt !== null ? Math.max(0, Date.parse(deadlineAt) - wallMs) : LIMITS.maintenanceRetryMs,
+      retryAfterMs: drains && deadlineAt !== null ? Math.max(0, Date.parse(deadlineAt) - wallMs) : MAINTENANCE_RETRY_MS,
     };
   }
   const retryAfterMs = nextChangeMs(pool, wallMs);

@@ -110,7 +110,7 @@ export const LEASE_ROUTES: readonly Route[] = [
     query: NONE,
     body: renewBody,
     answers: [{ status: 200, says: 'Until when', schema: renewed }],
-    refusals: [...NOT_HELD, 'storage_full'],
+    refusals: [...NOT_HELD, 'storage_full', 'shutting_down'],
     handle: async ({ host }, { params, body }) => ({
       status: 200,
       body: await host.leases.renew(params.id, { token: body.token, ttlMs: body.ttlMs ?? null }),
@@ -153,7 +153,7 @@ export const LEASE_ROUTES: readonly Route[] = [
     query: NONE,
     body: revokeBody,
     answers: [{ status: 200, says: 'As it was', schema: lease }],
-    refusals: ['lease_not_found', 'lease_ended', 'storage_full'],
+    refusals: ['lease_not_found', 'lease_ended', 'storage_full', 'shutting_down'],
     handle: async ({ host }, { params, body, caller }) => {
       const { by, reason } = actorOf(caller, body.reason);
       return { status: 200, body: await host.leases.revoke(params.id, { by, reason }) };
@@ -170,7 +170,7 @@ export const LEASE_ROUTES: readonly Route[] = [
     query: releaseQuery,
     body: null,
     answers: [{ status: 200, says: 'It has ended, now or before', schema: released }],
-    refusals: ['lease_not_found', 'stale_token', 'storage_full'],
+    refusals: ['lease_not_found', 'stale_token', 'storage_full', 'shutting_down'],
     handle: async ({ host }, { params, query, caller, header }) => {
       const { by, claimed, role } = caller;
       const asks = { by, claimed, operates: allows(role, 'operate'), token: leaseTokenOf({ header }) };

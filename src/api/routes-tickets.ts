@@ -46,7 +46,7 @@ export const TICKET_ROUTES: readonly Route[] = [
     query: NONE,
     body: null,
     answers: [{ status: 200, says: 'As it stands after that', schema: ticket }],
-    refusals: ['ticket_not_found', 'storage_full'],
+    refusals: ['ticket_not_found', 'storage_full', 'shutting_down'],
     handle: async ({ host }, { params }) => ({ status: 200, body: await host.leases.leave(params.id) }),
   }),
 ];

@@ -1,4 +1,5 @@
 /** The one line that a terminal shows while something goes on: pure text, never wider than it may be. */
+import { counted } from '../config/counted.ts';
 import type { EstimateBasis } from '../lease/lease.ts';
 import type { Operation } from '../pool/status.ts';
 import { harmless } from './harmless.ts';
@@ -76,8 +77,4 @@ export function estimateText({ estimatedWaitMs, estimatedWaitP90Ms, estimateBasi
   const [p50, p90] = [span(estimatedWaitMs), estimatedWaitP90Ms === null ? null : span(estimatedWaitP90Ms)];
   const range = p90 === null || p90 === p50 ? p50 : `${p50}–${p90}`;
   return estimateBasis === null ? range : `${range} ${BASES[estimateBasis]}`;
-}
-
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -1,4 +1,5 @@
 /** What has to fit together on the host: listeners, and the ports of all pools. Pure; paths from the root of the file. */
+import { counted } from './counted.ts';
 import type { Finding, Path } from './problem.ts';
 import { failure, warning } from './problem.ts';
 import type { ConfigSpec, DaemonSpec, PoolSpec } from './spec.ts';
@@ -92,7 +93,10 @@ function rangeFindings({ listen, ports }: DaemonSpec, pools: readonly PoolSpec[]
   const wanted = pools.filter(({ engine }) => engine.port === 'auto').reduce((sum, { replicas }) => sum + replicas, 0);
   if (wanted > free(ports)) {
     findings.push(
-      failure(['ports'], `cannot give ${wanted} engines with port: auto a port each: [${ports[0]}, ${ports[1]}] has ${free(ports)} left`),
+      failure(
+        ['ports'],
+        `cannot give ${counted(wanted, 'engine')} with port: auto a port each: [${ports[0]}, ${ports[1]}] has ${free(ports)} left`,
+      ),
     );
   }
   for (const { name, engine, replicas } of pools) {
@@ -101,7 +105,7 @@ function rangeFindings({ listen, ports }: DaemonSpec, pools: readonly PoolSpec[]
     findings.push(
       failure(
         ['pools', name, 'engine', 'port'],
-        `cannot give ${replicas} replicas a port each: fixed ports elsewhere leave ${free(range)} of [${range[0]}, ${range[1]}]`,
+        `cannot give ${counted(replicas, 'replica')} a port each: fixed ports elsewhere leave ${free(range)} of [${range[0]}, ${range[1]}]`,
       ),
     );
   }

@@ -12,5 +12,9 @@ export function templateNames(text: string): string[] {
 
 /** `text` with every name replaced by its value; a name without a value stays as it is (the schema has refused it before). */
 export function expand(text: string, values: Readonly<Record<string, string>>): string {
-  return text.replace(TEMPLATE, (whole, name: string | undefined) => (name === undefined ? '${' : (values[name] ?? whole)));
+  return text.replace(TEMPLATE, (whole, name: string | undefined) => {
+    if (name === undefined) return '${';
+    // A name like `constructor` means something to every object.
+    return Object.hasOwn(values, name) ? (values[name] ?? whole) : whole;
+  });
 }

@@ -5,7 +5,7 @@ import type { Pool } from '../pool/pool.ts';
 import type { BoundLine, Queued } from './lease.ts';
 import type { LeaseDesk } from './lease-desk.ts';
 import type { Held } from './lease-events.ts';
-import { grantedOf, renewedOf } from './lease-view.ts';
+import { deadlineMsOf, grantedOf, renewedOf } from './lease-view.ts';
 
 export interface BoundParts {
   readonly desk: LeaseDesk;
@@ -63,20 +63,20 @@ async function* heldLines(parts: BoundParts, { lease }: Held): AsyncGenerator<Bo
   const { desk, clock, pool, signal } = parts;
   const { id, ttlMs } = lease;
   const shown = (held: Held) => grantedOf(pool.state, held, { nowMs: clock.nowMs(), wallMs: clock.wallMs() });
-  let drainTold = false;
+  let told: number | null = null;
   try {
     for (let first = true; !signal.aborted; first = false) {
       const there = desk.held(id);
       if (there === null) break;
-      const now = shown(there.held);
+      const [now, deadlineMs] = [shown(there.held), deadlineMsOf(pool.state, there.held)];
       if (first) yield now;
-      else if (now.draining && !drainTold && now.deadlineAt !== null)
+      else if (now.deadlineAt !== null && deadlineMs !== told)
         yield { outcome: 'draining', id, deadlineAt: now.deadlineAt, expiresAt: now.expiresAt };
       else yield renewedOf(pool.state, there.held, { nowMs: clock.nowMs(), wallMs: clock.wallMs() });
-      drainTold = now.draining;
+      told = deadlineMs;
       // What became of it while the line was on its way has woken nobody.
       const since = desk.held(id);
-      if (since !== null && shown(since.held).draining === drainTold) await changed(parts, id, ttlMs / 3);
+      if (since !== null && deadlineMsOf(pool.state, since.held) === told) await changed(parts, id, ttlMs / 3);
     }
     const past = desk.pastLease(id);
     if (past !== null) yield { outcome: 'ended', id, how: past.how, message: past.message };

@@ -78,6 +78,7 @@ export interface EndedLease {
 /** `granted` comes with the lease it became, everything else ends the wait. */
 export interface EndedTicket {
   readonly ticket: Ticket;
+  readonly waitedMs: number;
   readonly state: Exclude<TicketState, 'queued'>;
   readonly lease: Held | null;
   readonly refused: Refused | null;

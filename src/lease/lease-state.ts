@@ -74,6 +74,11 @@ export function seated(seats: Seats, slot: number, lease: Lease | null): Seats {
   return after;
 }
 
+/** None of their holders has been told of the drain as it is now. */
+export function untold(seats: Seats): Seats {
+  return seats.map((lease) => (lease === null ? null : { ...lease, drainTold: false }));
+}
+
 /** When time ends it: at its expiry, or when nobody has claimed it. Infinity for one that only its connection ends. */
 export function leaseDueMs({ expiresMs, claimByMs }: Lease): number {
   return Math.min(expiresMs ?? Number.POSITIVE_INFINITY, claimByMs ?? Number.POSITIVE_INFINITY);

@@ -111,14 +111,19 @@ function urlOf(state: PoolState, engine: EngineState): string | null {
 }
 
 /** Never beyond the deadline of the drain of its engine. */
-function timesOf(state: PoolState, { lease, seat }: Held, seen: Seen): Pick<Granted, 'expiresAt' | 'draining' | 'deadlineAt'> {
-  const closing = generationIn(state, seat)?.closing ?? null;
-  const endsMs = Math.min(expiresMs(lease), closing?.deadlineMs ?? Number.POSITIVE_INFINITY);
+function timesOf(state: PoolState, held: Held, seen: Seen): Pick<Granted, 'expiresAt' | 'draining' | 'deadlineAt'> {
+  const deadlineMs = deadlineMsOf(state, held);
+  const endsMs = Math.min(expiresMs(held.lease), deadlineMs ?? Number.POSITIVE_INFINITY);
   return {
     expiresAt: Number.isFinite(endsMs) ? stampOf(seen, endsMs) : null,
-    draining: closing !== null,
-    deadlineAt: closing === null ? null : stampOf(seen, closing.deadlineMs),
+    draining: deadlineMs !== null,
+    deadlineAt: deadlineMs === null ? null : stampOf(seen, deadlineMs),
   };
+}
+
+/** Of the drain of its engine, monotonic; null while there is none. */
+export function deadlineMsOf(state: PoolState, { seat }: Held): number | null {
+  return generationIn(state, seat)?.closing?.deadlineMs ?? null;
 }
 
 function expiresMs(lease: Lease): number {

@@ -79,6 +79,7 @@ export interface TicketStatus extends Estimated {
   readonly state: TicketState;
   readonly holder: string;
   readonly priority: number;
+  /** Until now, or until it was out of the queue. */
   readonly waitedMs: number;
   /** Once it is granted: to whoever asks for the ticket, as its id is its secret. */
   readonly lease: Granted | null;

@@ -161,16 +161,17 @@ export class Leases implements LeaseHost {
   async ticket(id: string, waitMs: number, signal: AbortSignal): Promise<TicketStatus> {
     const pool = this.desk.ticketPool(id);
     if (pool !== null && waitMs > 0) {
-      await this.desk.ask(pool, { type: 'watch', ticketId: id, watchers: 1 });
+      this.#goesOn(await this.desk.ask(pool, { type: 'watch', ticketId: id, watchers: 1 }));
       await this.#ended(id, { untilMs: this.#clock.nowMs() + waitMs, signal });
       await this.desk.ask(pool, { type: 'watch', ticketId: id, watchers: -1 });
-    } else if (pool !== null) await this.desk.ask(pool, { type: 'ask', ticketId: id });
+    } else if (pool !== null) this.#goesOn(await this.desk.ask(pool, { type: 'ask', ticketId: id }));
     return this.#ticketStatus(id);
   }
 
   async leave(id: string): Promise<TicketStatus> {
     const pool = this.desk.ticketPool(id);
-    if (pool !== null) await this.desk.ask(pool, { type: 'leave', ticketId: id });
+    const answer = pool === null ? null : await this.desk.ask(pool, { type: 'leave', ticketId: id });
+    if (answer?.is === 'refused') throw refusalOf(answer, 'cannot leave the queue');
     const past = this.desk.pastTicket(id);
     if (past === null) throw ticketNotFound(id);
     // It was promoted before: then that is given back.
@@ -248,7 +249,8 @@ export class Leases implements LeaseHost {
 
   async #promoted(pool: Pool, ticketId: string, asked: Asked): Promise<Granted> {
     // Nothing became of it: the caller has gone.
-    if (this.desk.pastTicket(ticketId) === null) await this.desk.ask(pool, { type: 'hungUp', ticketId });
+    const answer = this.desk.pastTicket(ticketId) === null ? await this.desk.ask(pool, { type: 'hungUp', ticketId }) : null;
+    if (answer?.is === 'refused') throw refusalOf(answer, 'cannot go on waiting');
     const past = this.desk.pastTicket(ticketId);
     if (past === null) throw new PooldError('ticket_not_found', 'cannot go on waiting: the caller has gone');
     if (past.lease === null) throw ticketOver(past);
@@ -298,6 +300,11 @@ export class Leases implements LeaseHost {
     });
   }
 
+  /** Throws PooldError where nobody is there to ask. A full disk takes no place in a queue away: those are not stored. */
+  #goesOn(answer: LeaseAnswer): void {
+    if (answer.is === 'refused' && answer.refused.code !== 'storage_full') throw refusalOf(answer, 'cannot go on waiting');
+  }
+
   async #ticketStatus(id: string): Promise<TicketStatus> {
     const pool = this.desk.ticketPool(id);
     const ticket = pool?.state.tickets.find((one) => one.id === id);
@@ -314,14 +321,14 @@ export class Leases implements LeaseHost {
     return { ...this.#pastStatus(past), lease: grantedOf(there.pool.state, held, this.#seen()) };
   }
 
-  #pastStatus({ ticket, state, refused, pool }: PastTicket): TicketStatus {
+  #pastStatus({ ticket, waitedMs, state, refused, pool }: PastTicket): TicketStatus {
     return {
       id: ticket.id,
       pool,
       state,
       holder: ticket.holder,
       priority: ticket.priority,
-      waitedMs: Math.round(this.#clock.nowMs() - ticket.queuedMs),
+      waitedMs,
       queuePosition: 0,
       estimatedWaitMs: null,
       estimatedWaitP90Ms: null,

@@ -69,7 +69,9 @@ function queued(turn: Turn, event: Acquire): LeaseAnswer {
 
 function queueFull(turn: Turn, limit: number) {
   emit(turn, 'ticket.refused', { ticket: null, holder: null, waitedMs: 0, reason: 'queue_full', message: null });
-  return refused(turn.state, 'queue_full', `${limit} are waiting, the pool's queue.limit`, { retryAfterMs: 1_000 });
+  return refused(turn.state, 'queue_full', `${limit} ${limit === 1 ? 'is' : 'are'} waiting, the pool's queue.limit`, {
+    retryAfterMs: 1_000,
+  });
 }
 
 function ofLease(turn: Turn, event: About, held: Held): LeaseAnswer {

@@ -120,7 +120,7 @@ export function allLeasesEnded(turn: Turn, engine: EngineState, how: LeaseEnd, m
   return leases.length;
 }
 
-/** Tells each holder once that its engine is on its way out. */
+/** Tells each holder once of the deadline by which its engine is on its way out. */
 export function holdersTold(turn: Turn, engine: EngineState): void {
   const { closing } = engine;
   if (closing === null || !engine.seats.some((lease) => lease !== null && !lease.drainTold)) return;

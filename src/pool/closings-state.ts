@@ -2,10 +2,11 @@
  * Engines on their way out: none is told to end while somebody uses it, before its deadline. product.md, "Drain and reload".
  * Users are the leases on it and, where the pool names one, the engine's own busy gauge as it was heard since the closing began.
  */
+import { areCounted } from '../config/counted.ts';
 import type { Closing, EngineState } from '../engine/engine-state.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
-import { leasesIn, takenOf } from '../lease/lease-state.ts';
+import { leasesIn, takenOf, untold } from '../lease/lease-state.ts';
 import { allLeasesEnded, holdersTold, inUseOf, leaseDueBy } from '../lease/seats-state.ts';
 import { canGoBack, rolloutFailed } from '../rollout/failed-state.ts';
 import { drainForced, engineDrainBegun, engineDrainEnded } from './drain-state.ts';
@@ -35,11 +36,13 @@ export function engineClosed(turn: Turn, engine: EngineState, order: ClosingOrde
     announced: was?.announced ?? turn.state.drain === null,
     inUse: was?.inUse ?? null,
   };
-  const known = put(turn, { ...engine, closing });
+  // Whoever reckons with another deadline hears of this one at once.
+  const seats = was === null || was.deadlineMs === deadlineMs ? engine.seats : untold(engine.seats);
+  const known = put(turn, { ...engine, closing, seats });
   leaseDueBy(turn, deadlineMs);
   if (was === null) {
     const users = takenOf(engine.seats);
-    const until = users === 0 ? '' : `, ${users} leases are held, at most until ${stampOf(turn.env, deadlineMs)}`;
+    const until = users === 0 ? '' : `, ${areCounted(users, 'lease')} held, at most until ${stampOf(turn.env, deadlineMs)}`;
     stepped(turn, engine.replica, `${idOf(turn, engine)} takes no new leases${until}`);
     engineDrainBegun(turn, known);
     if (specOf(turn.state, live.run.specId).inUse !== null) turn.effects.push({ do: 'askInUse', ref: refOf(turn, known) });
@@ -51,8 +54,7 @@ export function engineClosed(turn: Turn, engine: EngineState, order: ClosingOrde
 export function engineReopened(turn: Turn, engine: EngineState): void {
   if (engine.closing === null || (engine.phase.is !== 'ready' && engine.phase.is !== 'unready')) return;
   engineDrainEnded(turn, engine, 'cancelled');
-  const seats = engine.seats.map((lease) => (lease === null ? null : { ...lease, drainTold: false }));
-  put(turn, { ...engine, closing: null, seats });
+  put(turn, { ...engine, closing: null, seats: untold(engine.seats) });
   stepped(turn, engine.replica, `${idOf(turn, engine)} takes leases again`);
 }
 

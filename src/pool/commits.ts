@@ -1,6 +1,6 @@
 /**
  * One commit for all that was asked of leases in one turn of the event loop, over all pools: a caller waits for no other, and many share one write.
- * ORDER: all pools decide, then all is stored, then each announces and answers. Without room on the disk none of it has happened.
+ * ORDER: all pools decide, then all is stored, then each announces and answers. What could not be stored has not happened.
  */
 import { PooldError } from '../errors.ts';
 import { failpoint } from '../failpoint.ts';
@@ -11,7 +11,7 @@ import { isEmpty } from './rows.ts';
 interface Member {
   decide(): Decided;
   stood(decided: Decided): void;
-  undone(decided: Decided): void;
+  undone(decided: Decided, why: 'storage_full' | 'internal'): void;
 }
 
 export class Commits {
@@ -42,8 +42,9 @@ export class Commits {
         failpoint('commit:after');
       }
     } catch (error) {
-      for (const { member, what } of decided) member.undone(what);
-      if (!(error instanceof PooldError) || error.code !== 'storage_full') this.#fault(error);
+      const full = error instanceof PooldError && error.code === 'storage_full';
+      for (const { member, what } of decided) member.undone(what, full ? 'storage_full' : 'internal');
+      if (!full) this.#fault(error);
       return;
     }
     for (const { member, what } of decided) member.stood(what);

@@ -1,4 +1,5 @@
 /** What is told of drains: of the whole pool as one, of a single engine by itself. Nothing is decided here. contract.md, "Events". */
+import { areCounted, counted } from '../config/counted.ts';
 import type { EngineState } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
 import { takenOf } from '../lease/lease-state.ts';
@@ -32,7 +33,12 @@ export function engineDrainBegun(turn: Turn, engine: EngineState): void {
 export function drainForced(turn: Turn, engine: EngineState, leases: number): void {
   const { drain } = turn.state;
   if (drain !== null) turn.state = { ...turn.state, drain: { ...drain, cut: drain.cut + Math.max(1, leases) } };
-  emit(turn, 'drain.forced', { leases, message: `${leases} leases were cut at the deadline` }, engine);
+  emit(
+    turn,
+    'drain.forced',
+    { leases, message: `${counted(leases, 'lease')} ${leases === 1 ? 'was' : 'were'} cut at the deadline` },
+    engine,
+  );
 }
 
 export function engineDrainEnded(turn: Turn, engine: EngineState, outcome: DrainOutcome): void {
@@ -62,6 +68,6 @@ function lastedMs({ env }: Turn, sinceMs: number): number {
 
 function begun(turn: Turn, deadlineMs: number, leases: number) {
   const deadlineAt = stampOf(turn.env, deadlineMs);
-  const message = leases === 0 ? null : `${leases} leases are held; at ${deadlineAt} they are cut`;
+  const message = leases === 0 ? null : `${areCounted(leases, 'lease')} held; at ${deadlineAt} ${leases === 1 ? 'it is' : 'they are'} cut`;
   return { leases, deadlineAt, message };
 }

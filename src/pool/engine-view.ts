@@ -1,4 +1,5 @@
 /** Why an engine is as it is, in a word and in one sentence with the numbers and what ends it. A question. */
+import { areCounted, counted } from '../config/counted.ts';
 import type { Closing, EngineState, LivePhase } from '../engine/engine-state.ts';
 import { livePhase, startEndsMs } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
@@ -71,7 +72,7 @@ function closingReason(state: PoolState, engine: EngineState, closing: Closing, 
   const others = closing.inUse !== null && closing.inUse > users ? `, its busy gauge says ${closing.inUse}` : '';
   const left = span(Math.max(0, closing.deadlineMs - nowMs));
   const end = closing.atDeadline === 'abort' ? 'then the reload is called off' : 'then they are cut';
-  const message = `${users} leases are held${others}; ends when nobody uses it any more, in ${left} at the latest: ${end}`;
+  const message = `${areCounted(users, 'lease')} held${others}; ends when nobody uses it any more, in ${left} at the latest: ${end}`;
   return { reason: closingWhy(state, engine, closing), message };
 }
 
@@ -90,7 +91,8 @@ function idleReason(state: PoolState, engine: EngineState): Omit<Reason, 'nextSt
       message: `${engine.held.as} by ${engine.held.by} at ${stamp(engine.held.atMs)}${because(engine.held.reason)}`,
     };
   if (isWanted(state, engine)) return { reason: 'replaced', message: 'it has made room for the new one, which is started in its place' };
-  if (!isMember(state, engine.replica)) return { reason: 'scaled_down', message: `the pool has ${state.replicas.count} replicas now` };
+  if (!isMember(state, engine.replica))
+    return { reason: 'scaled_down', message: `the pool has ${counted(state.replicas.count, 'replica')} now` };
   if (state.wanted.state === 'drained')
     return { reason: 'drained', message: `${state.name} is drained; poolctl resume ${state.name} starts it` };
   return { reason: 'pool_stopped', message: `${state.name} is stopped; poolctl start ${state.name} starts it` };
@@ -120,7 +122,7 @@ function held(state: PoolState, gate: Extract<Gate, { is: 'held' }>): string {
       return 'back-off';
     case 'restart_limit': {
       const { count, windowMs } = limitOf(state);
-      return `the pool has had its ${count} restarts in ${span(windowMs)}`;
+      return `the pool has had its ${counted(count, 'restart')} in ${span(windowMs)}`;
     }
     case 'breaker_open': {
       const whose =

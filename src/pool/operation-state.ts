@@ -8,6 +8,7 @@ import { engineId } from '../engine/identity.ts';
 import type { Code } from '../errors.ts';
 import { takenOf } from '../lease/lease-state.ts';
 import type { ActiveOperation, PoolState } from './pool-state.ts';
+import { startFault } from './start-fault-state.ts';
 import type { Operation, OperationKind, OperationProgress, OperationState } from './status.ts';
 import type { Turn } from './turn.ts';
 import { allEngines, emit, engineIn, stamp, stampOf } from './turn.ts';
@@ -249,7 +250,8 @@ export function startVerdict(turn: Turn, target: { readonly replica: number; rea
 
 function failedStart(turn: Turn, engine: EngineState): Verdict {
   const last = engine.lastExit;
-  const message = `${idOf(turn, engine)}: ${last?.message ?? 'it was taken back'}`;
+  const id = idOf(turn, engine);
+  const message = `${id}: ${last === null ? 'it was taken back' : startFault(id, last.message)}`;
   switch (last?.class) {
     case 'start_timeout':
       return { is: 'failed', outcome: null, code: 'start_timeout', message };

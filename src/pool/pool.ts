@@ -10,6 +10,7 @@ import { momentOf } from '../clock.ts';
 import { PooldError } from '../errors.ts';
 import type { Happening } from '../events/event.ts';
 import { effectPoint, failpoint } from '../failpoint.ts';
+import type { Refused } from '../lease/lease.ts';
 import type { LeaseEars } from '../lease/lease-ears.ts';
 import type { LeaseEvent } from '../lease/lease-events.ts';
 import type { Batch, Store } from '../store/store.ts';
@@ -93,7 +94,7 @@ export class Pool {
 
   /** Decides it at the end of this turn of the event loop; the answer comes over the ears when it is stored. */
   ask(event: LeaseEvent): void {
-    if (this.#closed) return;
+    if (this.#closed) return this.#refuse([event], this.#ending());
     this.#asked.push(event);
     if (this.#asked.length === 1) this.#parts.commits.due(this);
   }
@@ -126,18 +127,28 @@ export class Pool {
     }
   }
 
-  /** The disk has no room: nothing of it has happened, and whoever asked is told so. */
-  undone({ asked, before }: Decided): void {
+  /** It could not be stored: nothing of it has happened, and whoever asked is told so. */
+  undone({ asked, before }: Decided, why: 'storage_full' | 'internal'): void {
     this.#state = before;
-    const message = `cannot lease an engine of ${before.name}: the disk of the state directory is full; make room and ask again`;
-    const refused = { code: 'storage_full', message, facts: { pool: before.name } } as const;
-    for (const { to } of asked) this.#parts.leases.answered(to, { is: 'refused', refused });
+    const { name } = before;
+    const says = why === 'storage_full' ? 'the disk of the state directory is full; make room and ask again' : 'a fault of poold itself';
+    this.#refuse(asked, { code: why, message: `cannot change the leases of ${name}: ${says}`, facts: { pool: name } });
   }
 
-  /** Takes no more mail: what the engines do from now on is the next daemon's business. */
+  /** Takes no more mail: what the engines do from now on is the next daemon's business. Whoever waits for an answer has it. */
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+    this.#refuse(this.#asked.splice(0), this.#ending());
+  }
+
+  #ending(): Refused {
+    const { name } = this.#state;
+    return { code: 'shutting_down', message: `cannot change the leases of ${name}: the daemon is stopping`, facts: { pool: name } };
+  }
+
+  #refuse(asked: readonly LeaseEvent[], refused: Refused): void {
+    for (const { to } of asked) this.#parts.leases.answered(to, { is: 'refused', refused });
   }
 
   /** Also what comes while an event is handled, in the order of its coming. */

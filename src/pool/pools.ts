@@ -20,7 +20,7 @@ import type { Seen } from './pool-view.ts';
 import { poolStatus } from './pool-view.ts';
 import { explanations } from './reason-view.ts';
 import { refusal, replicasText } from './refusal-state.ts';
-import { specIdOf } from './restore.ts';
+import { specIdIn } from './restore.ts';
 import type { Room } from './room.ts';
 import type { EngineStatus, Explanation, Operation, OperationKind, PoolStatus } from './status.ts';
 import { allEngines, currentSpec, engineIn } from './turn.ts';
@@ -263,7 +263,7 @@ export class Pools implements Host {
   async #target({ state }: Pool, { spec, sets }: ReturnType<typeof reloadedSpec>, fromSpecId: string): Promise<ReloadTarget> {
     const ref = { pool: state.name, replica: 0, generation: 0 };
     const executable = await this.#parts.room.executable({ ref, side: 'a', spec, port: null, device: null });
-    return { fromSpecId, spec, specId: specIdOf(spec), sets, executable };
+    return { fromSpecId, spec, specId: specIdIn(state, spec), sets, executable };
   }
 
   #activeOf(state: PoolState): Operation[] {

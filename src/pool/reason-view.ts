@@ -1,4 +1,5 @@
 /** Why a pool is as it is: one word, one sentence; and `explain`, which tells every rule that has a say. Questions only. */
+import { areCounted, counted } from '../config/counted.ts';
 import type { Closing, EngineState, Stamp } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
 import { takenOf } from '../lease/lease-state.ts';
@@ -50,9 +51,12 @@ function notWanted(state: PoolState, { nowMs }: Gates): { readonly reason: strin
   const leases = activeLeases(state);
   const users = allEngines(state).reduce((sum, { closing, seats }) => sum + Math.max(closing?.inUse ?? 0, takenOf(seats)), 0);
   if (users + state.tickets.length === 0) return { reason, message: who };
-  const waiting = drained && state.tickets.length > 0 ? `, ${state.tickets.length} are waiting and still served` : '';
+  const waiting =
+    drained && state.tickets.length > 0
+      ? `, ${state.tickets.length} ${state.tickets.length === 1 ? 'is' : 'are'} waiting and still served`
+      : '';
   const busy = users > leases ? `, busy gauges say ${users}` : '';
-  const left = `${leases} leases are held${busy}${waiting}; at most ${span(Math.max(0, drain.deadlineMs - nowMs))} until they are cut`;
+  const left = `${areCounted(leases, 'lease')} held${busy}${waiting}; at most ${span(Math.max(0, drain.deadlineMs - nowMs))} until they are cut`;
   return { reason, message: `${who}; ${left}` };
 }
 
@@ -73,7 +77,7 @@ function nothingWanted(state: PoolState): { readonly reason: string; readonly me
   if (state.engines.some(({ held }) => held?.as === 'drained')) {
     return {
       reason: 'drained',
-      message: `none of its ${count} engines is wanted; poolctl resume ${state.name} starts those that were drained`,
+      message: `none of its ${counted(count, 'engine')} is wanted; poolctl resume ${state.name} starts those that were drained`,
     };
   }
   if (count === 0)
@@ -81,7 +85,9 @@ function nothingWanted(state: PoolState): { readonly reason: string; readonly me
       reason: 'scaled_to_none',
       message: `scaled to 0 by ${override?.by ?? 'the file'}; poolctl scale ${state.name} N starts N engines`,
     };
-  return { reason: 'stopped_by_hand', message: `each of its ${count} engines is stopped by hand; poolctl start ${state.name} starts them` };
+  const each = count === 1 ? 'its one engine' : `each of its ${count} engines`;
+  const them = count === 1 ? 'it' : 'them';
+  return { reason: 'stopped_by_hand', message: `${each} is stopped by hand; poolctl start ${state.name} starts ${them}` };
 }
 
 /** Every rule that holds something back or has counted something, with its numbers. */
@@ -97,8 +103,8 @@ export function explanations(state: PoolState, replica: number | null, now: Gate
         rule: 'state',
         says: `${engineStateName(engine)}, generation ${engine.generation}${why.message === null ? '' : `: ${why.message}`}`,
       },
-      { subject, rule: 'backoff', says: `${engine.backoffRow} failures in a row for the delay` },
-      { subject, rule: 'breaker', says: `${engine.breaker.is}; ${engine.row} of ${failureThreshold} failures that open it` },
+      { subject, rule: 'backoff', says: `${counted(engine.backoffRow, 'failure')} in a row for the delay` },
+      { subject, rule: 'breaker', says: `${engine.breaker.is}; ${engine.row} of ${counted(failureThreshold, 'failure')} that open it` },
       ...usersSay(state, engine, now),
       ...(engine.lastExit === null
         ? []
@@ -113,7 +119,7 @@ function usersSay(state: PoolState, engine: EngineState, { nowMs }: Gates): Expl
   const subject = idIn(state, engine);
   const { closing, paused } = engine;
   const gauge = inUseOf(engine);
-  const users = `${takenOf(engine.seats)} of ${slotsOf(state, engine)} slots leased${gauge === null ? '' : `; its busy gauge says ${gauge}`}`;
+  const users = `${takenOf(engine.seats)} of ${counted(slotsOf(state, engine), 'slot')} leased${gauge === null ? '' : `; its busy gauge says ${gauge}`}`;
   return [
     ...(isLive(engine) ? [{ subject, rule: 'leases', says: users }] : []),
     ...(closing === null || engineStateName(engine) !== 'draining'
@@ -155,7 +161,7 @@ function poolExplanations(state: PoolState, now: Gates): Explanation[] {
   const limit = limitOf(state);
   const storm = stormSpecOf(state);
   const { override } = state.replicas;
-  const wanted = `${wantedReplicas(state).length} of ${state.replicas.count} engines wanted${override === null ? '' : ` (scaled by ${override.by}; the file says ${currentSpec(state).replicas})`}`;
+  const wanted = `${wantedReplicas(state).length} of ${counted(state.replicas.count, 'engine')} wanted${override === null ? '' : ` (scaled by ${override.by}; the file says ${currentSpec(state).replicas})`}`;
   return [
     {
       subject,
@@ -171,12 +177,12 @@ function poolExplanations(state: PoolState, now: Gates): Explanation[] {
     {
       subject,
       rule: 'limiter',
-      says: `${countInWindow(state.restarts, limit, now.nowMs)} of ${limit.count} restarts in the last ${span(limit.windowMs)}`,
+      says: `${countInWindow(state.restarts, limit, now.nowMs)} of ${counted(limit.count, 'restart')} in the last ${span(limit.windowMs)}`,
     },
     {
       subject,
       rule: 'storm',
-      says: `${stormCount(state, storm.windowMs, now)} of ${storm.count} restarts in ${span(storm.windowMs)} that would open the breaker`,
+      says: `${stormCount(state, storm.windowMs, now)} of ${counted(storm.count, 'restart')} in ${span(storm.windowMs)} that would open the breaker`,
     },
   ];
 }

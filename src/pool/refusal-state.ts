@@ -1,11 +1,14 @@
 /** Which commands are refused before anything is changed, and with what words. A question: it changes nothing. */
+import { counted } from '../config/counted.ts';
 import { isLive } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
 import { reloadRefusal } from '../rollout/plan-state.ts';
 import { subjectOf } from './begun-state.ts';
+import { maintenanceFacts } from './drain-facts-state.ts';
 import { span } from './end-message.ts';
 import type { PoolCommand } from './host.ts';
 import type { PoolState } from './pool-state.ts';
+import { drainedAlone } from './start-commands-state.ts';
 import { currentSpec, engineIn } from './turn.ts';
 import { isMember, isWanted, replicasOf } from './wanted-state.ts';
 
@@ -33,7 +36,7 @@ export function refusal(state: PoolState, command: PoolCommand, nowMs: number): 
   }
   switch (command.do) {
     case 'start':
-      return drainingRefusal(state, command.replica) ?? breakerRefusal(state, command, nowMs);
+      return drainingRefusal(state, command.replica, nowMs) ?? breakerRefusal(state, command, nowMs);
     case 'restart':
       return stoppedRefusal(state, command.do, command.replica) ?? breakerRefusal(state, command, nowMs);
     case 'reload':
@@ -55,19 +58,23 @@ export function refusal(state: PoolState, command: PoolCommand, nowMs: number): 
 }
 
 /** A start does not take a drain back by the way. */
-function drainingRefusal(state: PoolState, replica: number | null): PooldError | null {
+function drainingRefusal(state: PoolState, replica: number | null, nowMs: number): PooldError | null {
   const engine = replica === null ? undefined : engineIn(state, replica);
-  const draining = state.drain?.kind === 'drain' || (engine?.held?.as === 'drained' && isLive(engine));
-  if (!draining) return null;
   const subject = subjectOf(state, replica);
-  const message = `cannot start ${subject}: it is draining; poolctl resume ${subject} takes the drain back`;
-  return new PooldError('pool_draining', message, { pool: state.name, reason: 'MAINTENANCE' });
+  const draining = state.drain?.kind === 'drain' || (engine?.held?.as === 'drained' && isLive(engine));
+  const none = replica === null && replicasOf(state).length > 0 && drainedAlone(state).length === replicasOf(state).length;
+  if (!draining && !none) return null;
+  const why = draining
+    ? `it is draining; poolctl resume ${subject} takes the drain back`
+    : `each of its engines was drained by itself; poolctl resume ${subject} starts them`;
+  const message = `cannot start ${subject}: ${why}`;
+  return new PooldError('pool_draining', message, maintenanceFacts(state, nowMs));
 }
 
 /** `2 replicas, counted from 0`, or which they are. */
 export function replicasText(state: PoolState): string {
   const { count, members } = state.replicas;
-  return members === null ? `${count} replicas, counted from 0` : `the replicas ${members.join(', ')}`;
+  return members === null ? `${counted(count, 'replica')}, counted from 0` : `the replicas ${members.join(', ')}`;
 }
 
 function knows(state: PoolState, replica: number): boolean {

@@ -1,6 +1,7 @@
 /** The start of the daemon: stored pools and the file's word become pools at work. ORDER: find what lives, take it in, then let the file decide. */
 import { createHash } from 'node:crypto';
 import type { PoolSpec } from '../config/spec.ts';
+import { sameSpec } from '../config/stored-spec.ts';
 import { livePhase } from '../engine/engine-state.ts';
 import type { EngineRef, Identity } from '../engine/identity.ts';
 import { PooldError } from '../errors.ts';
@@ -39,8 +40,16 @@ export interface LostLease {
   readonly holder: string | null;
 }
 
-/** Which spec it is: the same text has the same id, over daemon restarts too. */
-export function specIdOf(spec: PoolSpec): string {
+/**
+ * Which spec it is: one that the pool knows already keeps its id, so that engines do not run by an older one because poold has learnt a key since;
+ * any other is named by its text.
+ */
+export function specIdIn({ specs, specId }: Pick<PoolState, 'specs' | 'specId'>, spec: PoolSpec): string {
+  const known = [specId, ...Object.keys(specs)];
+  return known.find((id) => specs[id] !== undefined && sameSpec(specs[id], spec)) ?? specIdOf(spec);
+}
+
+function specIdOf(spec: PoolSpec): string {
   return createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 16);
 }
 
@@ -78,7 +87,7 @@ export async function restorePools(parts: PoolParts, options: RestoreOptions): P
   const inFile = new Map(specs.map((spec) => [spec.name, spec]));
   for (const pool of pools.values()) {
     const spec = inFile.get(pool.state.name) ?? null;
-    const specId = spec === null ? pool.state.specId : specIdOf(withSets(spec, setsKept(pool.state.sets, spec)));
+    const specId = spec === null ? pool.state.specId : specIdIn(pool.state, withSets(spec, setsKept(pool.state.sets, spec)));
     pool.post({ type: 'configured', spec, specId });
   }
   const count = (is: Found['is']): number => found.filter((what) => what.is === is).length;

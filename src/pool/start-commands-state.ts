@@ -3,19 +3,29 @@ import type { EngineState, Hold } from '../engine/engine-state.ts';
 import { isLive } from '../engine/engine-state.ts';
 import { isBeingReplaced } from '../rollout/replaced-state.ts';
 import type { Given } from './begun-state.ts';
-import { begun, holdPut, targetsOf } from './begun-state.ts';
+import { begun, holdPut, subjectOf, targetsOf } from './begun-state.ts';
 import { ANY, canaryCandidates } from './breakers-state.ts';
 import { poolDrainEnded } from './drain-state.ts';
 import { backoffAnnounced } from './failures-state.ts';
+import { operationStepped } from './operation-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
-import { currentSpec, engineAt, put } from './turn.ts';
+import { currentSpec, engineAt, engineIn, put } from './turn.ts';
 import { mayStart, replicasOf } from './wanted-state.ts';
 
 export function startTold(turn: Turn, given: Given, replica: number | null): void {
-  startWanted(turn, given.stamp, replica);
-  begun(turn, given, { starts: startsOf(turn, targetsOf(turn.state, replica)) });
+  const drained = replica === null ? drainedAlone(turn.state) : [];
+  startWanted(turn, given.stamp, replica, drained);
+  const targets = targetsOf(turn.state, replica).filter((target) => !drained.includes(target));
+  begun(turn, given, { starts: startsOf(turn, targets) });
+  const ids = drained.map((one) => subjectOf(turn.state, one));
+  for (const id of ids) operationStepped(turn, given.operationId, `${id} stays drained; poolctl resume ${id} starts it`);
+}
+
+/** Engines that were drained one by one: a start of the pool leaves them out of service, as only `resume` takes a drain back. */
+export function drainedAlone(state: PoolState): readonly number[] {
+  return replicasOf(state).filter((replica) => engineIn(state, replica)?.held?.as === 'drained');
 }
 
 /** The generations to wait for: of each replica that is not ready a later one than any it has had before. */
@@ -46,7 +56,7 @@ function asked({ operations, rolling }: PoolState): { readonly replica: number; 
   return rolling?.current == null ? starts : [...starts, { replica: rolling.current.replica, after: rolling.current.old, retries: false }];
 }
 
-function startWanted(turn: Turn, stamp: Given['stamp'], replica: number | null): void {
+function startWanted(turn: Turn, stamp: Given['stamp'], replica: number | null, drained: readonly number[]): void {
   if (replica !== null && turn.state.wanted.state === 'running') {
     holdPut(turn, replica, null);
     return;
@@ -54,7 +64,9 @@ function startWanted(turn: Turn, stamp: Given['stamp'], replica: number | null):
   poolRuns(turn, stamp);
   // Starting one engine of a stopped pool leaves its others stopped.
   const others: Hold = { ...stamp, as: 'stopped' };
-  for (const other of replicasOf(turn.state)) holdPut(turn, other, replica === null || other === replica ? null : others);
+  for (const other of replicasOf(turn.state)) {
+    if (!drained.includes(other)) holdPut(turn, other, replica === null || other === replica ? null : others);
+  }
 }
 
 /** The pool is wanted again: a drain or stop that is under way is over. */

@@ -6,6 +6,7 @@ import { engineReopened } from '../pool/closings-state.ts';
 import { stopTold } from '../pool/endings-state.ts';
 import { operationStepped } from '../pool/operation-state.ts';
 import type { PoolState } from '../pool/pool-state.ts';
+import { startFault } from '../pool/start-fault-state.ts';
 import { startBegun } from '../pool/starts-state.ts';
 import type { Turn } from '../pool/turn.ts';
 import { currentSpec, emit, engineAt, generationIn, put } from '../pool/turn.ts';
@@ -76,9 +77,10 @@ export function comesBack(turn: Turn, unit: Unit): void {
     case 'stopping':
       return;
     default: {
+      const id = `${turn.state.name}/${unit.replica}`;
       const why =
         engine.phase.is === 'stuck' ? 'it was killed and is still there' : (engine.lastExit?.message ?? `it is ${engine.phase.is}`);
-      stranded(turn, unit.replica, `${turn.state.name}/${unit.replica} did not serve: ${why}`);
+      stranded(turn, unit.replica, `${id} did not serve: ${startFault(id, why)}`);
     }
   }
 }

@@ -1,6 +1,7 @@
 /** The one place where it is written down why a reload goes back: once, the first writer wins. What follows is done by `rollout-state.ts`. */
 import type { EngineState } from '../engine/engine-state.ts';
 import type { PoolState } from '../pool/pool-state.ts';
+import { startFault } from '../pool/start-fault-state.ts';
 import type { Turn } from '../pool/turn.ts';
 import type { Rollout, Unit } from './rollout.ts';
 import { stranded, unitDropped, unitPut } from './units-state.ts';
@@ -25,13 +26,18 @@ export function candidateEnded(turn: Turn, engine: EngineState, end: { readonly 
   if (rollout === null || unit === undefined || unit.step === 'leaving' || unit.step === 'returning') return;
   if (rollout.step === 'back') return notBack(turn, unit, end.message);
   const code = end.class === 'start_timeout' ? 'start_timeout' : end.class === 'unhealthy' ? 'health_check_failed' : 'reload_failed';
-  rolloutFailed(turn, { code, message: `the new ${name}/${replica} failed: ${end.message}`, cancelled: false });
+  rolloutFailed(turn, {
+    code,
+    message: `the new ${name}/${replica} failed: ${startFault(`${name}/${replica}`, end.message)}`,
+    cancelled: false,
+  });
 }
 
 /** In the place of the old one: then it is started as any other. Beside one that serves: that one stays. */
 function notBack(turn: Turn, unit: Unit, why: string): void {
+  const id = `${turn.state.name}/${unit.replica}`;
   if (unit.inPlace) unitPut(turn, { ...unit, step: 'returning' });
-  else stranded(turn, unit.replica, `the old ${turn.state.name}/${unit.replica} did not start: ${why}`);
+  else stranded(turn, unit.replica, `the old ${id} did not start: ${startFault(id, why)}`);
 }
 
 /** The daemon died before it had a process. */

@@ -6,6 +6,7 @@ import { livePhase } from '../engine/engine-state.ts';
 import { PooldError } from '../errors.ts';
 import type { ReloadCommand } from '../pool/host.ts';
 import type { PoolState } from '../pool/pool-state.ts';
+import { poolStateName } from '../pool/standing-state.ts';
 import { currentSpec, specOf } from '../pool/turn.ts';
 import { wantedReplicas } from '../pool/wanted-state.ts';
 import type { RolloutShape, RolloutStrategy, Sets, SetValue } from './rollout.ts';
@@ -99,11 +100,7 @@ export function reloadedSpec(
   });
   const { version } = command;
   const vars = Object.entries(command.vars).map(
-    ([name, value]) =>
-      [
-        name,
-        set(value, Object.hasOwn(base.sets.vars, name) ? (base.sets.vars[name] ?? null) : null, before.engine.vars[name] ?? null),
-      ] as const,
+    ([name, value]) => [name, set(value, own(base.sets.vars, name), own(before.engine.vars, name))] as const,
   );
   const sets: Sets = {
     version: version === null ? base.sets.version : set(version, base.sets.version, before.engine.version),
@@ -128,16 +125,19 @@ export function withSets(spec: PoolSpec, sets: Sets): PoolSpec {
 
 /** What is left of it against another file: each lives until the file changes its key, or drops it. */
 export function setsKept(sets: Sets, file: PoolSpec): Sets {
-  const vars = Object.entries(sets.vars).filter(([name, { fileValue }]) => file.engine.vars[name] === fileValue);
+  const vars = Object.entries(sets.vars).filter(([name, { fileValue }]) => fileValue !== null && own(file.engine.vars, name) === fileValue);
   return {
     version: sets.version !== null && sets.version.fileValue === file.engine.version ? sets.version : null,
     vars: Object.fromEntries(vars),
   };
 }
 
-/** Nothing would be different afterwards: the same spec, and of each engine that lives the executable that lies there now. */
+/**
+ * Nothing would be different afterwards: the same spec, and of each engine that lives the executable that lies there now. Of a failed pool nothing
+ * lives to be looked at, and what failed it may have been mended under the same name: there a candidate is tried.
+ */
 export function isUnchanged(state: PoolState, to: { readonly specId: string; readonly executable: Executable | null }): boolean {
-  if (to.specId !== state.specId) return false;
+  if (to.specId !== state.specId || poolStateName(state) === 'failed') return false;
   return state.engines.every((engine) => {
     const run = livePhase(engine)?.run;
     return run === undefined || (run.specId === to.specId && sameFile(run.executable, to.executable));
@@ -153,11 +153,16 @@ function sameFile(one: Executable | null, other: Executable | null): boolean {
 /** What differs, one line each. */
 export function changesOf(before: PoolSpec, after: PoolSpec): string[] {
   const lines = Object.keys(after.engine.vars).flatMap((name) => {
-    const [was, is] = [before.engine.vars[name], after.engine.vars[name]];
-    return was === is ? [] : [`engine.vars.${name}: ${JSON.stringify(was ?? null)} -> ${JSON.stringify(is)}`];
+    const [was, is] = [own(before.engine.vars, name), own(after.engine.vars, name)];
+    return was === is ? [] : [`engine.vars.${name}: ${JSON.stringify(was)} -> ${JSON.stringify(is)}`];
   });
   const { version } = after.engine;
   return before.engine.version === version
     ? lines
     : [`engine.version: ${JSON.stringify(before.engine.version)} -> ${JSON.stringify(version)}`, ...lines];
+}
+
+/** What it has under that name, which may be one that every object knows, like `constructor`. */
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | null {
+  return Object.hasOwn(record, name) ? (record[name] ?? null) : null;
 }

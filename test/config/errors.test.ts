@@ -292,7 +292,7 @@ describe('ports of several pools', () => {
 
   it('leave enough of a range', () => {
     expect(problemsOf(`pools:\n${pool('a', 'port: 8000')}${pool('b', 'port: [8000, 8000]')}`)).toEqual([
-      '3:38: pools.b.engine.port: cannot give 1 replicas a port each: fixed ports elsewhere leave 0 of [8000, 8000]',
+      '3:38: pools.b.engine.port: cannot give 1 replica a port each: fixed ports elsewhere leave 0 of [8000, 8000]',
     ]);
   });
 });

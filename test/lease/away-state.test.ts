@@ -153,9 +153,9 @@ describe('explain', () => {
       'chat scale: to 3 by ann waits until this is over',
       'chat leases: 1 held',
       'chat queue: 0 of 1000 waiting',
-      'chat/0 leases: 1 of 1 slots leased',
+      'chat/0 leases: 1 of 1 slot leased',
       'chat/0 drain: takes no new leases; ends when nobody uses it any more, in 1m at the latest: then whoever still uses it is cut',
-      'chat/1 leases: 0 of 1 slots leased',
+      'chat/1 leases: 0 of 1 slot leased',
       'chat/1 pause: paused by ann at 2026-11-20T10:00:02.000Z',
     ]);
   });

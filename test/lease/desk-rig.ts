@@ -129,6 +129,7 @@ export class DeskRig {
   /** What was committed, and whether the disk takes more. */
   readonly commits: Batch[] = [];
   full = false;
+  broken = false;
   leases = new Leases(this.clock);
   readonly #directory = mkdtempSync(join(tmpdir(), 'poold-desk-'));
   readonly #specs: readonly PoolSpec[];
@@ -237,6 +238,7 @@ export class DeskRig {
       operation: (id) => store.operation(id),
       close: () => store.close(),
       commit(batch) {
+        if (rig.broken) throw new Error('a fault of ours');
         if (rig.full) throw new PooldError('storage_full', 'cannot store: the disk is full');
         rig.commits.push(batch);
         store.commit(batch);

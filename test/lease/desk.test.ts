@@ -248,6 +248,9 @@ describe('a lease bound to its connection', () => {
       expiresAt: '2026-11-20T10:00:25.000Z',
     });
     expect(await next(3_000)).toMatchObject({ outcome: 'renewed', draining: true });
+    const shorter = next();
+    rig.tell({ do: 'drain', replica: null, deadlineMs: 10_000, extend: false });
+    expect(await shorter).toMatchObject({ outcome: 'draining', deadlineAt: '2026-11-20T10:00:18.000Z' });
     rig.tell({ do: 'stop', replica: null, now: true });
     expect(await next()).toMatchObject({ outcome: 'ended', how: 'revoked' });
     expect(await next()).toBeUndefined();

@@ -28,7 +28,7 @@ describe('the drain of a pool', () => {
     });
     expect(s.view()).toMatchObject({ state: 'draining', draining: true, ready: false, queueDepth: 2 });
     expect(s.view().message).toBe(
-      'drained by ann at 2026-11-20T10:00:02.000Z; 1 leases are held, 2 are waiting and still served; at most 5m until they are cut',
+      'drained by ann at 2026-11-20T10:00:02.000Z; 1 lease is held, 2 are waiting and still served; at most 5m until they are cut',
     );
     s.releases('a');
     expect(s.seats).toEqual(['c chat/0 slot 0']);
@@ -44,12 +44,13 @@ describe('the drain of a pool', () => {
     expect(s.acquires('e')).toEqual(['pool_draining']);
   });
 
-  it('tells each holder once, and of each lease less', () => {
+  it('tells each holder once of each deadline, and of each lease less', () => {
     const s = new LeaseScript({ replicas: 2 }).until(2);
     s.acquires('a', 'b');
     s.drain();
     s.renew(s.held('a'));
     s.drain(null, 20);
+    s.drain(null, 25);
     s.releases('a', 'b');
     const told = s.happenings.filter(({ type }) => type === 'lease.draining' || type === 'drain.progress');
     expect(told.map(({ type, facts }) => `${type} ${facts.holder ?? facts.leases}`)).toEqual([
@@ -57,10 +58,14 @@ describe('the drain of a pool', () => {
       'lease.draining b',
       // The second drain has brought the deadline nearer.
       'drain.progress 2',
+      'lease.draining a',
+      'lease.draining b',
+      // The third changes nothing.
+      'drain.progress 2',
       'drain.progress 1',
       'drain.progress 0',
     ]);
-    expect(told[2]?.facts.deadlineAt).toBe('2026-11-20T10:00:22.000Z');
+    expect(told.slice(2, 5).map(({ facts }) => facts.deadlineAt)).toEqual(Array(3).fill('2026-11-20T10:00:22.000Z'));
   });
 
   it('cuts at the deadline, never before it: the holder is told, and TERM goes out with it', () => {
@@ -180,6 +185,16 @@ describe('the drain of a pool', () => {
     expect(s.refused({ do: 'start', replica: null })).toMatchObject({
       code: 'pool_draining',
       message: 'cannot start chat: it is draining; poolctl resume chat takes the drain back',
+      facts: {
+        reason: 'MAINTENANCE',
+        maintenance: { type: 'drain', allowsQueueProcessing: true, acceptsNewConnections: false },
+        retryAfterMs: 30_000,
+      },
+    });
+    s.releases('a');
+    s.until(3);
+    expect(s.acquire('b')).toMatchObject({
+      refused: { code: 'pool_draining', facts: { maintenance: { allowsQueueProcessing: false }, retryAfterMs: 5_000 } },
     });
   });
 

@@ -40,7 +40,7 @@ describe('a grant', () => {
     s.until(2);
     expect(refused('b')).toMatchObject({ is: 'granted' });
     expect(refused('c')).toMatchObject({
-      refused: { code: 'no_free_slot', message: 'cannot lease an engine of chat: all 1 slots of its ready engines are held' },
+      refused: { code: 'no_free_slot', message: 'cannot lease an engine of chat: the one slot of its ready engine is held' },
     });
     s.pause();
     expect(refused('d')).toMatchObject({ refused: { code: 'pool_paused' } });

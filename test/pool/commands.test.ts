@@ -49,6 +49,40 @@ describe('start', () => {
     expect(s.until(10).states()).toBe('ready');
   });
 
+  it('says once what could not be started', () => {
+    const s = new Script({ autostart: false }).engine(0, { preflightS: 10 }).until(1);
+    const id = s.start();
+    const message = 'cannot start chat/0: /bin/engine does not exist';
+    s.send({ type: 'startFailed', replica: 0, generation: 1, class: 'spawn_failed', message });
+    expect(s.viewOf(0).lastExit).toMatchObject({ message });
+    expect(s.operation(id).error?.message).toBe(message);
+  });
+
+  it('leaves out what was drained by itself, which only a resume takes back', () => {
+    const s = new Script({ replicas: 2 }).engines(2, serves).until(2);
+    s.tell({ do: 'drain', replica: 0, deadlineMs: null, extend: false });
+    s.until(3);
+    const id = s.start();
+    s.until(5);
+    expect([s.outcome(id), s.states()]).toEqual(['already', 'stopped ready']);
+    s.stop();
+    s.until(7);
+    const again = s.start();
+    s.until(9);
+    expect([s.outcome(again), s.states()]).toEqual(['started', 'stopped ready']);
+    expect(s.operation(again).steps.map(({ text }) => text)).toContain('chat/0 stays drained; poolctl resume chat/0 starts it');
+    s.tell({ do: 'drain', replica: 1, deadlineMs: null, extend: false });
+    s.until(11);
+    expect(s.refused({ do: 'start', replica: null })).toMatchObject({
+      code: 'pool_draining',
+      message: 'cannot start chat: each of its engines was drained by itself; poolctl resume chat starts them',
+      facts: { reason: 'MAINTENANCE', retryAfterMs: 5_000, maintenance: { allowsQueueProcessing: false } },
+    });
+    s.start(1);
+    s.tell({ do: 'resume', replica: null });
+    expect(s.until(13).states()).toBe('ready ready');
+  });
+
   it('names a start timeout by its code', () => {
     const s = new Script({ autostart: false, startTimeoutMs: 2_000, probes: { readiness: READINESS } }).engine(0, {}).until(1);
     const id = s.start();

@@ -175,7 +175,7 @@ describe('what an engine says of itself', () => {
       () => new Script().engine(0, notPreflown('starved')).until(0.5),
     ],
     [
-      'backoff (restart_limit): ended with exit code 1: last words; next start in 49s: the pool has had its 1 restarts in 1m',
+      'backoff (restart_limit): ended with exit code 1: last words; next start in 49s: the pool has had its 1 restart in 1m',
       () => new Script({ ...waiting, restartLimit: { count: 1 } }).engine(1, dies(5), serves).engine(0, dies(10), serves).until(17),
     ],
     [
@@ -299,9 +299,9 @@ describe('explain', () => {
       'chat/0 breaker: open; 5 of 5 failures that open it',
       'chat/0 lastExit: error at 2026-11-20T10:00:16.000Z: ended with exit code 1 before it was ready: last words',
       'chat/1 state: ready, generation 2',
-      'chat/1 backoff: 1 failures in a row for the delay',
+      'chat/1 backoff: 1 failure in a row for the delay',
       'chat/1 breaker: closed; 0 of 5 failures that open it',
-      'chat/1 leases: 0 of 1 slots leased',
+      'chat/1 leases: 0 of 1 slot leased',
       'chat/1 lastExit: gpu at 2026-11-20T10:00:05.000Z: ended with exit code 1: fatal: gpu',
     ]);
     expect(explanations(s.state, 1, gatesAt(s.state, s.nowMs))).toHaveLength(5);

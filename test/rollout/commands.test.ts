@@ -31,6 +31,17 @@ describe('nothing to do', () => {
     expect(s.outcome(s.reload({ version: null }))).toBe('unchanged');
   });
 
+  it('is not what a failed pool is: what failed it may have been mended under the same name', () => {
+    const s = new Reloads({ restart: 'never' }).engine(0, dies(0.1), serves);
+    s.executable = FILE;
+    s.until(5);
+    expect(s.view().state).toBe('failed');
+    const id = s.reload({ version: null });
+    s.until(30);
+    expect([s.outcome(id), s.view().state]).toEqual(['reloaded', 'running']);
+    expect(s.outcome(s.reload({ version: null }))).toBe('unchanged');
+  });
+
   it('of a stopped or drained pool is recorded: the next start uses it', () => {
     const stopped = new Reloads().until(5);
     stopped.stop();

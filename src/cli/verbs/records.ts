@@ -1,9 +1,9 @@
 /** Verbs that show what was and why: history, explain, operations. */
+import { counted } from '../../config/counted.ts';
 import type { Explanation, Operation } from '../../pool/status.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { EXIT, UsageError } from '../exit-codes.ts';
 import { harmless } from '../harmless.ts';
-import { counted } from '../live-line.ts';
 import type { Session } from '../session.ts';
 import { table } from '../table.ts';
 import { poolTarget, wholeNumber } from '../target.ts';

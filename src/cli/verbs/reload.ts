@@ -1,4 +1,5 @@
 /** `reload POOL`, and what it would do. */
+import { counted } from '../../config/counted.ts';
 import type { ReloadStrategy } from '../../config/spec.ts';
 import type { ReloadPlan } from '../../pool/host.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -70,7 +71,7 @@ export function planLines(plan: ReloadPlan): readonly string[] {
 }
 
 function would({ would: what, strategy, engines }: ReloadPlan): string {
-  const count = engines.length === 1 ? '1 engine' : `${engines.length} engines`;
+  const count = counted(engines.length, 'engine');
   switch (what) {
     case 'reload':
       return `would replace ${count}, ${strategy}`;

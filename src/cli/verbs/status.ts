@@ -1,9 +1,9 @@
 /** `status` and `status POOL`. */
+import { counted } from '../../config/counted.ts';
 import type { EngineStatus, Override, PoolStatus } from '../../pool/status.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { EXIT } from '../exit-codes.ts';
 import { harmless } from '../harmless.ts';
-import { counted } from '../live-line.ts';
 import type { Output } from '../output.ts';
 import { stateColor } from '../output.ts';
 import type { Session } from '../session.ts';
@@ -62,7 +62,7 @@ function detail(pool: PoolStatus, { out, wallMs }: Showing): readonly string[] {
     ...(pool.queueDepth === 0 ? [] : [`  queue       ${pool.queueDepth} waiting`]),
     ...(pool.engineVersion === null ? [] : [`  version     ${harmless(pool.engineVersion)}`]),
     ...(pool.devices === null ? [] : [`  devices     ${harmless(pool.devices.join(' '))}`]),
-    `  restarts    ${pool.restartCount} lately, ${pool.crashCount} crashes in all`,
+    `  restarts    ${pool.restartCount} lately, ${counted(pool.crashCount, 'crash', 'crashes')} in all`,
     `  breaker     ${breakerText(breaker, { out, wallMs })}`,
     ...classes.map(([name, one]) => `  breaker     ${harmless(name)}: ${breakerText(one, { out, wallMs })}`),
     `  containment ${pool.containment}`,
@@ -139,7 +139,7 @@ function breakerText(
   { out, wallMs }: Showing,
 ): string {
   const until = openUntil === null ? '' : `, tries again ${relative(openUntil, wallMs)}`;
-  return `${colored(out, state)}${failures === 0 ? '' : `, ${failures} failures in a row`}${state === 'open' ? until : ''}`;
+  return `${colored(out, state)}${failures === 0 ? '' : `, ${counted(failures, 'failure')} in a row`}${state === 'open' ? until : ''}`;
 }
 
 function overrideText({ key, value, fileValue, by, at, reason }: Override, wallMs: number): string {

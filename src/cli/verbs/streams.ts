@@ -1,6 +1,7 @@
 /** Verbs that show what comes: logs and events. */
 import type { LogRecord } from '../../api/schemas.ts';
 import { ClientError } from '../../client/client-error.ts';
+import { counted } from '../../config/counted.ts';
 import type { Event } from '../../events/event.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { EXIT, UsageError } from '../exit-codes.ts';
@@ -46,7 +47,7 @@ function tailOf(text: string | undefined, unset: number | undefined): number | u
 function logText(out: Output, { engine, is, text, bytes }: LogRecord, named: boolean): string {
   const prefix = named ? `${out.style('cyan', engine)} ` : '';
   if (is === 'line') return prefix + harmless(text ?? '');
-  const mark = is === 'gap' ? `${bytes ?? 0} bytes left out: this terminal was too slow` : harmless(text ?? '');
+  const mark = is === 'gap' ? `${counted(bytes ?? 0, 'byte')} left out: this terminal was too slow` : harmless(text ?? '');
   return prefix + out.style('dim', `--- ${mark} ---`);
 }
 

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { DeskRig, settled } from './desk-rig.ts';
+
+const code = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'done',
+    (error) => error.code ?? String(error),
+  );
+
+const { signal } = new AbortController();
+
+describe('a pool that is closed', () => {
+  it('says so to whoever asks, and to those who had asked', async () => {
+    const rig = await DeskRig.open({ slots: 2 });
+    const held = await rig.granted();
+    const early = rig.acquire({ key: 'k' });
+    rig.pool().close();
+    const asked = [
+      early,
+      rig.acquire(),
+      rig.leases.renew(held.id, { token: held.token, ttlMs: null }),
+      rig.release(held.id),
+      rig.leases.revoke(held.id, { by: 'ann', reason: null }),
+    ];
+    expect(await Promise.all(asked.map(code))).toEqual(Array(5).fill('shutting_down'));
+    const lines = rig.leases.attach(held.id, held.token, signal)[Symbol.asyncIterator]();
+    expect(await code(lines.next())).toBe('shutting_down');
+    expect(rig.leases.lease(held.id)).toMatchObject({ renewals: 0 });
+    expect(rig.faults).toEqual([]);
+  });
+
+  it('says so to those who wait', async () => {
+    const rig = await DeskRig.open({});
+    await rig.granted({ ttlMs: 600_000 });
+    const ticket = await rig.queued();
+    const gone = new AbortController();
+    const waits = code(rig.acquire({ waitMs: 60_000 }, gone.signal));
+    await settled();
+    rig.pool().close();
+    gone.abort();
+    expect(await waits).toBe('shutting_down');
+    expect(await code(rig.leases.ticket(ticket.id, 20_000, signal))).toBe('shutting_down');
+    expect(await code(rig.leases.ticket(ticket.id, 0, signal))).toBe('shutting_down');
+    expect(await code(rig.leases.leave(ticket.id))).toBe('shutting_down');
+  });
+});
+
+it('a commit that fails for another reason than a full disk is a fault of ours, and nothing has changed', async () => {
+  const rig = await DeskRig.open({ slots: 2 });
+  const held = await rig.granted();
+  const { state } = rig.pool();
+  rig.broken = true;
+  const asked = [rig.acquire(), rig.release(held.id)];
+  expect(await Promise.all(asked.map(code))).toEqual(['internal', 'internal']);
+  expect(rig.pool().state).toBe(state);
+  expect(rig.faults).toMatchObject([{ message: 'a fault of ours' }]);
+  rig.broken = false;
+  expect(await rig.granted()).toMatchObject({ slot: 1 });
+});
+
+it('a ticket says how long it has waited until it was out of the queue', async () => {
+  const rig = await DeskRig.open({});
+  const held = await rig.granted({ ttlMs: 600_000 });
+  const [first, second] = [await rig.queued(), await rig.queued()];
+  await rig.clock.pass(3_000);
+  await rig.leases.leave(first.id);
+  await rig.release(held.id);
+  await rig.clock.pass(5_000);
+  expect(await rig.leases.ticket(first.id, 0, signal)).toMatchObject({ state: 'left', waitedMs: 3_000 });
+  expect(await rig.leases.ticket(second.id, 0, signal)).toMatchObject({ state: 'granted', waitedMs: 3_000 });
+});
