@@ -5,7 +5,8 @@ const results = process.env.POOLD_TEST_RESULTS;
 const script = (process.env.npm_lifecycle_event ?? 'vitest').replace(':', '-');
 
 // Real processes, signals and limits: each test file gets a process of its own.
-const shared = { pool: 'forks', retry: 0, allowOnly: false } as const;
+// The limit is for what hangs: on a busy machine a test may take its time.
+const shared = { pool: 'forks', retry: 0, allowOnly: false, testTimeout: 30_000 } as const;
 
 export default defineConfig({
   test: {

@@ -4,7 +4,6 @@ import type { PoolSpec } from '../config/spec.ts';
 import type { HistoryEntry, LogLine, LogQuery } from '../pool/host.ts';
 import type { Evidence } from '../pool/pool-events.ts';
 import type { FailedStart, Findings, Found, Living, Order, Preflight, Room } from '../pool/room.ts';
-import type { Place } from './engine-logs.ts';
 import { EngineLogs } from './engine-logs.ts';
 import type { Executable, Exit } from './engine-state.ts';
 import { fileAt } from './executable.ts';
@@ -26,6 +25,8 @@ import { preflight } from './preflight.ts';
 import { Preparations } from './prepare.ts';
 import type { ProbeWatch } from './probes/runner.ts';
 import { startProbes } from './probing.ts';
+import type { Resident } from './residents.ts';
+import { keyOf, Residents } from './residents.ts';
 import { EngineRoom } from './room.ts';
 import type { ProbeResult } from './samples-state.ts';
 
@@ -50,18 +51,6 @@ export interface PoolRoomOptions {
   readonly probeFailed: (ref: EngineRef, probe: ProbeResult['kind']) => void;
 }
 
-/** One generation that has a process, as long as it is not released. */
-interface Resident {
-  readonly identity: Identity;
-  readonly side: Side;
-  /** Resolved when its end is known. */
-  readonly ended: PromiseWithResolvers<void>;
-  tell: ((exit: Exit) => void) | null;
-  /** An end that came before anybody asked to be told. */
-  untold: Exit | null;
-  probes: Promise<ProbeWatch> | null;
-}
-
 const SIDES = ['a', 'b'] as const satisfies readonly Side[];
 
 export class PoolRoom implements Room {
@@ -73,7 +62,7 @@ export class PoolRoom implements Room {
   readonly #handoffs: Handoffs;
   readonly #notify: NotifySockets;
   readonly #preparations: Preparations;
-  readonly #residents = new Map<string, Resident>();
+  readonly #residents = new Residents();
   readonly #patterns = new WeakMap<PoolSpec, CompiledPattern[]>();
 
   /** Makes its directories; throws what that throws. */
@@ -81,7 +70,7 @@ export class PoolRoom implements Room {
     this.#options = options;
     this.#room = new EngineRoom({
       ...options,
-      exited: (exit, seen) => this.#exited(exit, seen),
+      exited: (exit, seen) => this.#residents.ended(exit.ref, exitOf(exit, seen)),
       launcherLost: (ref) =>
         options.warn({ engine: engineId(ref) }, 'the launcher was killed: the engine goes on, its exit code will not be known'),
     });
@@ -93,7 +82,7 @@ export class PoolRoom implements Room {
       );
     }
     this.#ports = new Ports(options.ports, options.fixedPorts);
-    this.#logs = new EngineLogs({ ...options, living: (place) => this.#livingOf(place), tree: this.#room.tree });
+    this.#logs = new EngineLogs({ ...options, living: (place) => this.#residents.at(place)?.identity ?? null, tree: this.#room.tree });
     this.#handoffs = new Handoffs(options.handoffDir);
     this.#notify = new NotifySockets(options);
     this.#preparations = new Preparations(this.#room.host);
@@ -120,7 +109,7 @@ export class PoolRoom implements Room {
   }
 
   askInUse(ref: EngineRef): void {
-    this.#residents.get(keyOf(ref))?.probes?.then(
+    this.#residents.of(ref)?.probes?.then(
       (probes) => probes.askInUse(),
       () => {},
     );
@@ -147,12 +136,8 @@ export class PoolRoom implements Room {
     }
   }
 
-  watchEnd(living: Living, ended: (exit: Exit) => void): void {
-    const resident = this.#residents.get(keyOf(living.ref));
-    if (resident === undefined) return;
-    resident.tell = ended;
-    if (resident.untold !== null) ended(resident.untold);
-    resident.untold = null;
+  watchEnd({ ref }: Living, ended: (exit: Exit) => void): void {
+    this.#residents.watchEnd(ref, ended);
   }
 
   check(ref: EngineRef): void {
@@ -160,7 +145,7 @@ export class PoolRoom implements Room {
   }
 
   probe(living: Living, phase: 'starting' | 'serving', report: (result: ProbeResult) => void): void {
-    const resident = this.#residents.get(keyOf(living.ref));
+    const resident = this.#residents.of(living.ref);
     if (resident === undefined) return;
     resident.probes ??= this.#startProbes(living, resident, report);
     resident.probes.then((probes) => probes.setPhase(phase)).catch((error: Error) => this.#warn(living.ref, 'probe', error));
@@ -176,12 +161,12 @@ export class PoolRoom implements Room {
       report(result);
     });
     // It was released while its socket was being bound.
-    if (this.#residents.get(keyOf(living.ref)) !== resident) this.#notify.remove(instance);
+    if (this.#residents.of(living.ref) !== resident) this.#notify.remove(instance);
     return probes;
   }
 
   stopProbing(ref: EngineRef): void {
-    this.#residents.get(keyOf(ref))?.probes?.then(
+    this.#residents.of(ref)?.probes?.then(
       (probes) => probes.stop(),
       () => {},
     );
@@ -225,7 +210,7 @@ export class PoolRoom implements Room {
 
   async gone(living: Living, exit: () => Exit | null): Promise<Evidence> {
     const { ref, side, spec, identity } = living;
-    const resident = this.#residents.get(keyOf(ref));
+    const resident = this.#residents.of(ref);
     await this.#room.tree.gone(identity);
     if (exit() === null) await resident?.ended.promise;
     const log = await this.#logs.of(spec, { replica: ref.replica, side });
@@ -247,7 +232,7 @@ export class PoolRoom implements Room {
   }
 
   release(ref: EngineRef): void {
-    const resident = this.#residents.get(keyOf(ref));
+    const resident = this.#residents.of(ref);
     this.#try(ref, 'tidy up after', () => {
       this.#room.release(ref, resident?.identity ?? null);
       this.#handoffs.remove(ref);
@@ -322,7 +307,7 @@ export class PoolRoom implements Room {
 
   /** Lets go of everything; engines run on. */
   async close(): Promise<void> {
-    for (const resident of this.#residents.values()) (await resident.probes?.catch(() => null))?.stop();
+    for (const resident of this.#residents.all()) (await resident.probes?.catch(() => null))?.stop();
     this.#notify.close();
     this.#room.close();
     await this.#logs.close();
@@ -334,9 +319,8 @@ export class PoolRoom implements Room {
 
   /** The pid file names the engine that serves: one beside it has it when it takes over. */
   #moveIn({ ref, side }: Pick<Order, 'ref' | 'side'>, identity: Identity): void {
-    const ended = Promise.withResolvers<void>();
-    const beside = this.#livingOf({ ...ref, side: side === 'a' ? 'b' : 'a' }) !== null;
-    this.#residents.set(keyOf(ref), { identity, side, ended, tell: null, untold: null, probes: null });
+    const beside = this.#residents.at({ ...ref, side: side === 'a' ? 'b' : 'a' }) !== null;
+    this.#residents.moveIn(ref, side, identity);
     if (beside) return;
     this.#try(ref, 'write the pid file of', () => this.#handoffs.writePid(ref, identity.pid));
   }
@@ -344,22 +328,7 @@ export class PoolRoom implements Room {
   #moveOut(ref: EngineRef): void {
     this.stopProbing(ref);
     this.#notify.remove(this.#instance(ref));
-    this.#residents.delete(keyOf(ref));
-  }
-
-  #exited(exit: EngineExit, seen: 'event' | 'check'): void {
-    const resident = this.#residents.get(keyOf(exit.ref));
-    if (resident === undefined) return;
-    // ORDER: the pool learns of the end before whoever waits for it goes on.
-    if (resident.tell === null) resident.untold = exitOf(exit, seen);
-    else resident.tell(exitOf(exit, seen));
-    resident.ended.resolve();
-  }
-
-  #livingOf({ pool, replica, side }: Place): Identity | null {
-    const prefix = `${engineId({ pool, replica })}#`;
-    for (const [key, resident] of this.#residents) if (key.startsWith(prefix) && resident.side === side) return resident.identity;
-    return null;
+    this.#residents.moveOut(ref);
   }
 
   #patternsOf(spec: PoolSpec): CompiledPattern[] {
@@ -383,10 +352,6 @@ export class PoolRoom implements Room {
   #warn(ref: EngineRef, what: string, error: Error): void {
     this.#options.warn({ engine: engineId(ref), err: error }, `cannot ${what} ${engineId(ref)}: ${error.message}`);
   }
-}
-
-function keyOf(ref: EngineRef): string {
-  return `${engineId(ref)}#${ref.generation}`;
 }
 
 function exitOf(exit: EngineExit, seen: Exit['seen']): Exit {
