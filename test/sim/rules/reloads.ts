@@ -10,19 +10,32 @@ interface Running {
   /** Replicas that were ready when it began, less those that something else has taken away. */
   readonly ready: Set<number>;
   rollout: Rollout | null;
+  commits: number;
 }
 
 export class ReloadRule implements Rule {
   readonly #running = new Map<string, Running>();
   readonly #accepted = new Map<string, Set<string>>();
+  /** Operations whose turn has not come, as they were stored last. */
+  readonly #waiting = new Map<string, string>();
 
   stepped(step: Step): void {
+    this.#waits(step);
     this.#specs(step);
     this.#taken(step);
     this.#one(step);
     const { rollout } = step.after;
     if (rollout !== null) keepsUp(step, rollout);
     if (committedIn(step)) committed(step);
+  }
+
+  /** A newer one takes its place; a death of the daemon takes nothing. */
+  #waits({ pool, before, after }: Step): void {
+    const waits = ({ waitingReload, waitingScale }: Step['after']): string =>
+      `${waitingReload?.operationId ?? 'no reload'}, ${waitingScale?.operationId ?? 'no scale'}`;
+    const known = this.#waiting.get(pool) ?? waits(before);
+    must(known === waits(before), 'oneReload', () => `${known} of ${pool} waited for its turn, now it is ${waits(before)}`);
+    this.#waiting.set(pool, waits(after));
   }
 
   /** Accepted is what the file says, and what a person's reload makes of it. */
@@ -60,7 +73,11 @@ export class ReloadRule implements Rule {
           operationId: after.rollout?.operationId ?? '',
           ready: new Set(ready.map(({ replica }) => replica)),
           rollout: after.rollout,
+          commits: 0,
         });
+      } else if (type === 'reload.step' && facts.step === 'committed' && running !== undefined) {
+        running.commits += 1;
+        must(running.commits === 1, 'oneReload', () => `a reload of ${pool} comes to its commit ${running.commits} times`);
       } else if (type === 'reload.finished') {
         must(running !== undefined, 'oneReload', () => `a reload of ${pool} ends, and none had begun`);
         this.#running.delete(pool);
