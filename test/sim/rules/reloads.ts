@@ -99,7 +99,9 @@ export class ReloadRule implements Rule {
     if (running === undefined) return;
     for (const entry of endsOf(step)) if (entry.class !== 'requested') running.ready.delete(replicaOf(entry));
     for (const { is } of step.changes) {
-      const stays = wanted(step.after, is) && is.phase.is !== 'unready' && is.phase.is !== 'stuck';
+      // On its way out for what it did itself: its end is recorded when its tree is gone.
+      const ails = (runOf(is)?.endReason ?? 'requested') !== 'requested';
+      const stays = wanted(step.after, is) && is.phase.is !== 'unready' && is.phase.is !== 'stuck' && !ails;
       if (!stays || (is.closing !== null && is.closing.for === 'unwanted')) running.ready.delete(is.replica);
     }
     if (step.event.type === 'rebooted' || step.event.type === 'unproven' || step.event.type === 'endedMeanwhile') running.ready.clear();
