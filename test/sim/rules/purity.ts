@@ -101,6 +101,8 @@ export class PurityRule implements Rule {
 
 function isTheSameTwice({ before, after }: Step, command: PoolCommand): boolean {
   if (command.do === 'reload') return after.rollout !== null && before.rollout === null && before.specId === after.specId;
+  // The reload that had waited for the one that was taken back has begun: said again, this one is taken back as well.
+  if (after.rollout !== null && after.rollout.operationId !== before.rollout?.operationId) return false;
   return command.do === 'stop' || command.do === 'drain' || command.do === 'pause';
 }
 

@@ -3,7 +3,7 @@ import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Rollout } from '../../../src/rollout/rollout.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { committedIn, endsOf, everyEngine, replicaOf, runOf, wanted } from './questions.ts';
+import { committedIn, committedRollout, endsOf, everyEngine, replicaOf, runOf, wanted } from './questions.ts';
 
 interface Running {
   readonly operationId: string;
@@ -130,8 +130,8 @@ function keepsUp({ pool, after }: Step, rollout: Rollout): void {
 
 /** All at once: whoever serves behind the commit is of the new spec. */
 function committed(step: Step): void {
-  const { pool, before, after } = step;
-  const rollout = before.rollout ?? after.rollout;
+  const { pool, after } = step;
+  const rollout = committedRollout(step);
   if (rollout === null) return;
   must(after.specId === rollout.toSpecId, 'specs', () => `a reload of ${pool} has come to its commit, and its spec is ${after.specId}`);
   for (const engine of after.engines) {
