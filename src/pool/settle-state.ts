@@ -1,6 +1,7 @@
 /**
- * What is due by now, after any event: timers, engines that are not wanted, breakers, a rolling restart, starts. The order is the order of the
- * deciders in product.md: what a person or the shutdown ends goes first, then the breakers, then limiter, back-off and the wanted replicas.
+ * What is due by now, after any event, in the order of the deciders in product.md: timers and leases whose time is over; what a person or the shutdown
+ * ends; a reload, and the reload, restart or scale that had waited for it or for a drain; the breakers; then starts, by limiter, back-off and the wanted
+ * replicas. So a breaker whose time is over finds missing what a scale adds in this very turn, and does not close as if nothing was.
  */
 import { hopelessRefused, promoted, ticketsExpired } from '../admission/queue-state.ts';
 import type { PoolSpec } from '../config/spec.ts';
@@ -68,7 +69,7 @@ function startsSettled(turn: Turn): void {
   waitingReloadActed(turn);
   rolloutAdvanced(turn);
   waitingScaleActed(turn);
-  // A reload and a person outrank the breakers: what they let go of in this turn, or add, may be the canary.
+  // ORDER: a reload and a person outrank the breakers, and what they let go of in this turn, or add, may be the canary.
   breakersAdvanced(turn);
   rollingAdvanced(turn);
   startsAsked(turn);

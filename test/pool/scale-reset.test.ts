@@ -52,6 +52,17 @@ describe('scale', () => {
     expect(s.states()).toBe('ready ready');
   });
 
+  it('that had to wait adds an engine before the breakers look: a half-open one tries it, and does not close as if nothing was missing', () => {
+    const s = new Script().until(5);
+    const waitingScale = { replicas: 2, operationId: 'op9', stamp: { by: 'ann', atMs: 0, reason: null } };
+    s.state = { ...s.state, breaker: { is: 'half_open', openForMs: 10_000 }, waitingScale };
+    s.send({ type: 'tick' });
+    expect(s.view().breaker.state).toBe('half_open');
+    s.until(6);
+    expect(s.causeOf({ replica: 1, generation: 1 })).toBe('canary');
+    expect(s.until(70).view()).toMatchObject({ state: 'running', breaker: { state: 'closed' } });
+  });
+
   it('of a stopped pool is recorded', () => {
     const s = new Script({ autostart: false }).until(1);
     expect(s.outcome(s.scale(3))).toBe('scaled');

@@ -11,6 +11,7 @@ interface Entry {
 export class Agenda {
   #heap: Entry[] = [];
   #order = 0;
+  #first = Number.MIN_SAFE_INTEGER;
 
   get nextMs(): number {
     return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY;
@@ -18,6 +19,11 @@ export class Agenda {
 
   add(atMs: number, run: () => void): void {
     this.#push({ atMs, order: this.#order++, lasting: false, run });
+  }
+
+  /** Before all else that is due at that time. */
+  addFirst(atMs: number, run: () => void): void {
+    this.#push({ atMs, order: this.#first++, lasting: false, run });
   }
 
   addLasting(atMs: number, run: () => void): void {

@@ -1,11 +1,34 @@
 /** What a step has changed: by replica, as whoever is served sees it, and by generation, as processes are. */
 import type { EngineState } from '../../src/engine/engine-state.ts';
 import { newEngine } from '../../src/engine/engine-state.ts';
+import type { Happening } from '../../src/events/event.ts';
+import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
 import { allEngines, generationIn } from '../../src/pool/turn.ts';
-import type { Change, Life } from './ground.ts';
+import type { Change, Life, Step } from './ground.ts';
 
-export function changesOf(before: PoolState, after: PoolState): Change[] {
+export function stepOf(given: Omit<Step, 'changes' | 'lives' | 'told'>): Step {
+  const { pool, before, after, event, effects, nowMs, wallMs } = given;
+  const [changes, lives] = [changesOf(before, after), livesOf(before, after)];
+  return { pool, before, after, changes, lives, event, effects, told: toldBy(effects), nowMs, wallMs };
+}
+
+const NOTHING_TOLD: Step['told'] = new Map();
+
+function toldBy(effects: readonly Effect[]): Step['told'] {
+  if (effects.length === 0) return NOTHING_TOLD;
+  const told = new Map<Happening['type'], Happening[]>();
+  for (const effect of effects) {
+    if (effect.do !== 'emit') continue;
+    const { happening } = effect;
+    const others = told.get(happening.type);
+    if (others === undefined) told.set(happening.type, [happening]);
+    else others.push(happening);
+  }
+  return told;
+}
+
+function changesOf(before: PoolState, after: PoolState): Change[] {
   const changes: Change[] = [];
   if (before.engines === after.engines) return changes;
   for (const is of after.engines) {
@@ -16,7 +39,7 @@ export function changesOf(before: PoolState, after: PoolState): Change[] {
 }
 
 /** A replica whose next generation begins goes on from its last one; a candidate begins as nothing. */
-export function livesOf(before: PoolState, after: PoolState): Life[] {
+function livesOf(before: PoolState, after: PoolState): Life[] {
   const lives: Life[] = [];
   if (before.engines === after.engines && before.others === after.others) return lives;
   const followed = new Set<EngineState>();

@@ -8,7 +8,6 @@ import type { EngineState } from '../../src/engine/engine-state.ts';
 import type { EngineRef } from '../../src/engine/identity.ts';
 import { engineId } from '../../src/engine/identity.ts';
 import type { ProbeResult } from '../../src/engine/samples-state.ts';
-import type { Happening } from '../../src/events/event.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
@@ -17,7 +16,7 @@ import type { StartGateEvent, StartGateState } from '../../src/pool/start-gate-s
 import { newStartGate } from '../../src/pool/start-gate-state.ts';
 import { generationIn } from '../../src/pool/turn.ts';
 import { Asked } from './asked.ts';
-import { changesOf, livesOf } from './changes.ts';
+import { stepOf } from './changes.ts';
 import type { Ground, Rule, Step, Told } from './ground.ts';
 import { LeaseApi } from './lease-api.ts';
 import type { Machine } from './machine.ts';
@@ -67,7 +66,7 @@ export class Daemon {
     this.#timers = new Timers({ ...given, state: (pool) => this.state(pool), tick: (pool) => this.handle(pool, { type: 'tick' }) });
     const { nature, machine } = given;
     this.#leases = new Asked({
-      soon: (run) => this.after(0, run),
+      soon: (run) => this.#soon(run),
       tell: (told) => this.after(0, told),
       state: (pool) => this.state(pool),
       decided: (pool, state, event) => machine.next(state, event, this.#moment(pool)),
@@ -119,6 +118,14 @@ export class Daemon {
   /** Later, unless this daemon is gone by then. */
   after(delayMs: number, run: () => void): void {
     this.#given.ground.after(delayMs, () => {
+      if (this.alive) run();
+    });
+  }
+
+  #soon(run: () => void): void {
+    const { ground, nature } = this.#given;
+    if (!nature.asksFirst()) return this.after(0, run);
+    ground.agenda.addFirst(ground.nowMs, () => {
       if (this.alive) run();
     });
   }
@@ -180,6 +187,7 @@ export class Daemon {
       asked: this.#leases,
       state: (pool) => this.state(pool),
       pools: [...this.states.keys()],
+      newKeys: this.#given.machine.newKeys,
       nowMs: () => ground.nowMs,
       newId: (kind) => ground.newId(kind),
       tell: (told) => this.after(0, told),
@@ -372,27 +380,6 @@ export class Daemon {
 
 export function keyOf(ref: EngineRef): string {
   return `${ref.pool}/${ref.replica}#${ref.generation}`;
-}
-
-function stepOf(given: Omit<Step, 'changes' | 'lives' | 'told'>): Step {
-  const { pool, before, after, event, effects, nowMs, wallMs } = given;
-  const [changes, lives] = [changesOf(before, after), livesOf(before, after)];
-  return { pool, before, after, changes, lives, event, effects, told: toldBy(effects), nowMs, wallMs };
-}
-
-const NOTHING_TOLD: Step['told'] = new Map();
-
-function toldBy(effects: readonly Effect[]): Step['told'] {
-  if (effects.length === 0) return NOTHING_TOLD;
-  const told = new Map<Happening['type'], Happening[]>();
-  for (const effect of effects) {
-    if (effect.do !== 'emit') continue;
-    const { happening } = effect;
-    const others = told.get(happening.type);
-    if (others === undefined) told.set(happening.type, [happening]);
-    else others.push(happening);
-  }
-  return told;
 }
 
 function about(ref: EngineRef): { readonly replica: number; readonly generation: number } {

@@ -4,13 +4,14 @@
  */
 import type { AcquireRequest, LeaseEnd, Refused } from '../../src/lease/lease.ts';
 import type { EndedLease, EndedTicket, Held, LeaseAnswer } from '../../src/lease/lease-events.ts';
-import { LeaseKeys } from '../../src/lease/lease-keys.ts';
+import type { LeaseKeys } from '../../src/lease/lease-keys.ts';
 import type { Seat } from '../../src/lease/lease-state.ts';
 import { heldAt, seatOf } from '../../src/lease/seats-state.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
 import { allEngines } from '../../src/pool/turn.ts';
 import type { Asked } from './asked.ts';
 import type { Connection } from './connection.ts';
+import type { Machine } from './machine.ts';
 
 export type Told =
   | { readonly is: 'granted'; readonly held: Held }
@@ -25,6 +26,7 @@ export interface ApiParts {
   readonly asked: Asked;
   readonly state: (pool: string) => PoolState;
   readonly pools: readonly string[];
+  readonly newKeys: Machine['newKeys'];
   readonly nowMs: () => number;
   readonly newId: (kind: 'l' | 't') => string;
   /** Runs it when all effects of the turn are through. */
@@ -51,7 +53,7 @@ export class LeaseApi {
 
   constructor(parts: ApiParts) {
     this.#parts = parts;
-    this.#keys = new LeaseKeys(parts);
+    this.#keys = parts.newKeys(parts);
     for (const { pool, ended } of parts.past) {
       this.#pastLeases.set(ended.held.lease.id, ended);
       this.#keys.leaseOver(pool, ended.held.lease);
@@ -210,6 +212,8 @@ export class LeaseApi {
 
   /** What is granted to somebody who has hung up is given back at once. */
   #handedOver(held: Held, { request, connection, told }: Pick<Acquiring, 'request' | 'connection' | 'told'>): void {
+    // Unless he has a key to ask for it again.
+    if (!connection.open && request.key !== null) return;
     if (!connection.open) return this.#givenBack(held.lease.id);
     if (request.bind === 'connection') this.#bound(held, { connection, told });
     told({ is: 'granted', held });

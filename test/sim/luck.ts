@@ -101,6 +101,10 @@ export class Luck implements Nature {
     return !this.calm && this.#dice.upset(0.2, 'prepare', this.#prepares) ? 'the model cannot be fetched' : null;
   }
 
+  asksFirst(): boolean {
+    return chance(this.#stream('asksFirst', ''), 0.5);
+  }
+
   dies(): number | null {
     if (this.doom === null || this.calm) return null;
     this.doom.inSteps -= 1;

@@ -1,5 +1,6 @@
 /** The pure half of the daemon as the simulator calls it, in one object, so that a test can plant a bug in any part of it. */
 
+import { LeaseKeys } from '../../src/lease/lease-keys.ts';
 import { dueMs } from '../../src/pool/due-state.ts';
 import { next } from '../../src/pool/pool-next-state.ts';
 import { restored } from '../../src/pool/pool-state.ts';
@@ -13,6 +14,8 @@ export interface Machine {
   readonly refusal: typeof refusal;
   /** The state as the next daemon takes it up. */
   readonly restored: typeof restored;
+  /** The keys of acquires that one daemon knows. */
+  readonly newKeys: (clock: ConstructorParameters<typeof LeaseKeys>[0]) => LeaseKeys;
   /** False only where a test plants that bug: effects run although their state may never be stored. */
   readonly storesFirst: boolean;
 }
@@ -23,5 +26,6 @@ export const theMachine: Machine = {
   gateNext,
   refusal,
   restored,
+  newKeys: (clock) => new LeaseKeys(clock),
   storesFirst: true,
 };

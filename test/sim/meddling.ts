@@ -18,6 +18,7 @@ export interface MeddlingOptions {
 export class Meddling {
   readonly #given: MeddlingOptions;
   #moments = 0;
+  #drains = 0;
 
   constructor(given: MeddlingOptions) {
     this.#given = given;
@@ -27,7 +28,9 @@ export class Meddling {
     const { luck, dice, world, note, done } = this.#given;
     let odds = 0;
     for (const { was, is } of lives) if (is !== null && is.phase !== was.phase) odds = Math.max(odds, oddsOf(is));
-    if (odds === 0 || luck.calm) return;
+    if (luck.calm) return;
+    if (lives.some(({ was, is }) => is !== null && was.closing === null && isHeld(is))) this.#races(pool);
+    if (odds === 0) return;
     this.#moments += 1;
     const at = this.#moments;
     if (!dice.upset(odds, 'meddling', at)) return;
@@ -39,6 +42,17 @@ export class Meddling {
       done(kind, draw, pool);
     });
   }
+
+  /** Those who use an engine that is drained, all at its deadline. */
+  #races(pool: string): void {
+    this.#drains += 1;
+    if (this.#given.dice.upset(0.9, 'deadlineRace', this.#drains))
+      this.#given.done('race', this.#given.dice.stream('deadlineRaceKind', this.#drains), pool);
+  }
+}
+
+function isHeld({ closing, seats }: EngineState): boolean {
+  return closing !== null && seats.some((lease) => lease !== null);
 }
 
 const STARTING: Readonly<Record<StartStep, number>> = { preparing: 0.04, preflight: 0.015, queued: 0.02, spawning: 0.03, probing: 0 };

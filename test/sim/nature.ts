@@ -24,6 +24,8 @@ export interface Nature {
   preflightFails(ref: EngineRef): Failure | null;
   spawnFails(ref: EngineRef): Failure | null;
   prepareFails(pool: string): string | null;
+  /** What is asked is decided at the end of a turn of the event loop, and what else is due now comes in the next one. */
+  asksFirst(): boolean;
   /** Where in the n-th step the daemon dies: 0 before the store, 1 after it, 1 + k after the k-th effect; null = it lives. */
   dies(): number | null;
 }
@@ -37,5 +39,6 @@ export const KIND_NATURE: Nature = {
   preflightFails: () => null,
   spawnFails: () => null,
   prepareFails: () => null,
+  asksFirst: () => false,
   dies: () => null,
 };

@@ -77,6 +77,8 @@ const SAID = { any: KINDS, amongUsers: KINDS_AMONG_USERS, meddling: KINDS_MEDDLI
 
 export function randomCommand(draw: Stream, state: PoolState, occasion: Occasion): PoolCommand {
   const replica = chance(draw, 0.5) ? null : whole(draw, 0, Math.max(0, state.replicas.count - 1));
+  if (state.drain !== null && chance(draw, 0.4))
+    return { do: 'drain', replica: null, deadlineMs: between(draw, 0, 30_000), extend: chance(draw, 0.3) };
   // What nobody takes up again teaches nothing.
   if (state.wanted.state !== 'running' && occasion !== 'meddling' && chance(draw, 0.5))
     return { do: state.wanted.state === 'drained' ? 'resume' : 'start', replica: null };
@@ -95,7 +97,13 @@ export function randomCommand(draw: Stream, state: PoolState, occasion: Occasion
     case 'signal':
       return { do: 'signal', replica: replica ?? 0, signal: 'SIGUSR1' };
     case 'drain':
-      return { do: 'drain', replica, deadlineMs: chance(draw, 0.5) ? null : between(draw, 0, 15_000), extend: chance(draw, 0.3) };
+      // Short among users: or they would be gone by themselves before it.
+      return {
+        do: 'drain',
+        replica,
+        deadlineMs: chance(draw, 0.4) ? null : between(draw, 0, occasion === 'amongUsers' ? 4_000 : 15_000),
+        extend: chance(draw, 0.3),
+      };
     case 'pause':
     case 'resume':
       return { do: kind, replica };

@@ -1,6 +1,6 @@
 /** The simulator finds bugs: each of these is planted, found within a few schedules, and named by the promise it breaks. */
 import { describe, expect, it } from 'vitest';
-import { PLANTS } from './plants.ts';
+import { PLANTS } from './plants/all.ts';
 import { runSchedule } from './schedule.ts';
 import { failureReport } from './shrink.ts';
 

@@ -2,13 +2,18 @@
 import type { PoolSpec } from '../../src/config/spec.ts';
 import type { EngineRef } from '../../src/engine/identity.ts';
 import type { EventType, Fact } from '../../src/events/event.ts';
+import type { AcquireRequest } from '../../src/lease/lease.ts';
+import type { Held } from '../../src/lease/lease-events.ts';
 import type { PoolCommand } from '../../src/pool/host.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
 import { poolStatus } from '../../src/pool/pool-view.ts';
 import type { EngineStatus, PoolStatus } from '../../src/pool/status.ts';
+import { generationIn } from '../../src/pool/turn.ts';
 import { WORKER } from '../worker-spec.ts';
+import { Connection } from './connection.ts';
 import type { Step } from './ground.ts';
+import type { LeaseApi, Told } from './lease-api.ts';
 import { theMachine } from './machine.ts';
 import type { Nature } from './nature.ts';
 import { KIND_NATURE } from './nature.ts';
@@ -20,11 +25,54 @@ export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 
-export interface Told {
+export interface Happened {
   readonly atMs: number;
   readonly type: EventType;
   readonly engine: string | null;
   readonly facts: Readonly<Record<string, Fact>>;
+}
+
+/** Somebody who has asked for a lease, with all that he was told. */
+export class Asking {
+  readonly told: Told[] = [];
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get api(): LeaseApi {
+    const { api } = this.#world.daemon ?? { api: null };
+    if (api === null) throw new Error('no daemon listens');
+    return api;
+  }
+
+  readonly hears = (told: Told): void => {
+    this.told.push(told);
+  };
+
+  /** As it was told last. */
+  get held(): Held {
+    const last = this.told.findLast((told) => 'held' in told);
+    if (last === undefined || !('held' in last)) throw new Error(`nothing was granted: ${JSON.stringify(this.told)}`);
+    return last.held;
+  }
+
+  get answers(): readonly string[] {
+    return this.told.map((told) => (told.is === 'refused' ? told.code : told.is === 'ended' ? `ended ${told.how}` : told.is));
+  }
+
+  renews(): this {
+    const { id, token } = this.held.lease;
+    this.api.renew(id, { token, ttlMs: null }, this.hears);
+    return this;
+  }
+
+  releases(): this {
+    const { id, token } = this.held.lease;
+    this.api.release(id, { token, engineFailed: false }, this.hears);
+    return this;
+  }
 }
 
 const CRASH: End = { code: 1, signal: null };
@@ -34,8 +82,10 @@ export class Script {
   behaves: (ref: EngineRef) => Partial<Traits> = () => ({});
   /** Null or the reason why its spawn fails. */
   spawnFails: Nature['spawnFails'] = () => null;
+  /** What is asked is decided before what else is due at that time. */
+  asksFirst = false;
   readonly world: World;
-  readonly #told: Told[] = [];
+  readonly #told: Happened[] = [];
   readonly #spawns: { readonly replica: number; readonly atMs: number; readonly cause: string }[] = [];
   #zeroMs: number;
 
@@ -44,6 +94,7 @@ export class Script {
       ...KIND_NATURE,
       traits: (ref) => ({ ...HEALTHY, ...this.behaves(ref) }),
       spawnFails: (ref) => this.spawnFails(ref),
+      asksFirst: () => this.asksFirst,
     };
     const watched = (step: Step): void => this.#watched(step);
     this.world = new World({ specs: [{ ...WORKER, ...spec }], nature, machine: theMachine, perDevice: null, watched });
@@ -94,6 +145,39 @@ export class Script {
     return this.boot();
   }
 
+  /** At that very time, whatever else is due then. */
+  at(atMs: number, run: () => void): this {
+    this.world.ground.agenda.addLasting(this.#zeroMs + atMs, run);
+    return this;
+  }
+
+  /** Asks for a lease; what is told of it is added as it comes. */
+  asks(request: Partial<AcquireRequest> = {}): Asking {
+    const asking = new Asking(this.world);
+    const whole = {
+      holder: 'somebody',
+      client: 'here',
+      key: null,
+      ttlMs: 30 * SECOND,
+      priority: null,
+      bind: 'ttl',
+      waitMs: null,
+      ...request,
+    } as const;
+    asking.api.acquire('chat', whole, new Connection(), asking.hears);
+    return asking;
+  }
+
+  reload(version: string, strategy: 'rolling' | 'blue-green' | 'recreate'): string | null {
+    const how = { deadlineMs: null, cutLeases: false, same: false, admin: true } as const;
+    return this.does({ do: 'reload', version, vars: {}, strategy, ...how });
+  }
+
+  /** Operations that have ended since zero. */
+  get outcomes(): readonly (readonly [Fact | undefined, Fact | undefined])[] {
+    return this.told('operation.finished').map(({ facts }) => [facts.kind, facts.outcome]);
+  }
+
   /** The code of its refusal, or null. */
   does(command: PoolCommand): string | null {
     return this.world.command('chat', command);
@@ -130,7 +214,7 @@ export class Script {
   }
 
   /** What was told since zero. */
-  told(type: EventType): Told[] {
+  told(type: EventType): Happened[] {
     return this.#told
       .filter((event) => event.type === type && event.atMs >= this.#zeroMs)
       .map((event) => ({ ...event, atMs: Math.round(event.atMs - this.#zeroMs) }));
@@ -149,7 +233,7 @@ export class Script {
       }
       if (effect.do !== 'spawn') continue;
       const { replica } = effect.ref;
-      const phase = step.after.engines.find((engine) => engine.replica === replica)?.phase;
+      const phase = generationIn(step.after, effect.ref)?.phase;
       this.#spawns.push({ replica, atMs: step.nowMs, cause: phase !== undefined && 'run' in phase ? phase.run.cause : '' });
     }
   }

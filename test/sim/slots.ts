@@ -43,8 +43,11 @@ export class Slots {
 
   constructor(given: SlotsOptions) {
     this.#given = given;
-    const done = (kind: Kind, draw: Stream, pool: string): void =>
-      kind === 'command' ? this.#command(draw, pool, 'meddling') : this.#do(kind, draw);
+    const done = (kind: Kind, draw: Stream, pool: string): void => {
+      if (kind === 'command') this.#command(draw, pool, 'meddling');
+      else if (kind === 'race') this.#race(draw, pool);
+      else this.#do(kind, draw);
+    };
     this.#meddling = new Meddling({ ...given, done });
     given.world.onDeath = () => this.#daemonIsGone();
   }
@@ -72,7 +75,9 @@ export class Slots {
     const { dice, slotsMax } = this.#given;
     if (this.count > slotsMax || !dice.upset(1, 'slot', this.count)) return;
     const draw = dice.stream('slotKind', this.count);
-    const kind = pick<Kind>(draw, this.#given.amongUsers ? KINDS_AMONG_USERS : KINDS);
+    // Those who use it come first: there is nothing to drain before.
+    const users = this.#given.amongUsers && this.count <= 2;
+    const kind = users ? 'clients' : pick<Kind>(draw, this.#given.amongUsers ? KINDS_AMONG_USERS : KINDS);
     this.#given.note(() => `-- slot:${this.count} ${kind}`);
     this.#do(kind, draw);
   }
@@ -100,7 +105,7 @@ export class Slots {
       fileChanges: () => this.#fileChanges(draw),
       clients: () => this.#clients(draw),
       clientFails: () => this.#clientFails(draw),
-      race: () => this.#race(draw),
+      race: () => this.#race(draw, this.#pool(draw)),
       revoke: () => this.#revoke(draw),
       shutdown: () => this.#given.onShutdown(pick(draw, ['stop', 'keep'])),
     };
@@ -114,9 +119,10 @@ export class Slots {
   }
 
   #clients(draw: Stream): void {
-    const { world, victim } = this.#given;
-    if (victim === null && (world.clients?.all.length ?? 0) < CLIENTS_MAX)
-      world.clients?.come(this.#pool(draw), whole(draw, 1, 5), this.count);
+    const { world, victim, amongUsers } = this.#given;
+    const most = amongUsers ? 2 * CLIENTS_MAX : CLIENTS_MAX;
+    if (victim === null && (world.clients?.all.length ?? 0) < most)
+      world.clients?.come(this.#pool(draw), amongUsers ? whole(draw, 3, 9) : whole(draw, 1, 5), this.count);
   }
 
   #clientFails(draw: Stream): void {
@@ -127,12 +133,13 @@ export class Slots {
   }
 
   /** Everybody at the very moment when time decides something. */
-  #race(draw: Stream): void {
+  #race(draw: Stream, pool: string): void {
     const { world } = this.#given;
-    const pool = this.#pool(draw);
     const state = world.daemon?.states.get(pool);
     if (state === undefined) return;
-    const dueMs = world.machine.dueMs(state, world.ground.nowMs);
+    const deadlines = state.engines.flatMap(({ closing }) => (closing === null ? [] : [closing.deadlineMs]));
+    const [deadlineMs] = chance(draw, 0.6) ? deadlines : [];
+    const dueMs = deadlineMs ?? world.machine.dueMs(state, world.ground.nowMs);
     const atMs = Number.isFinite(dueMs) ? Math.max(dueMs, world.ground.nowMs) : world.ground.nowMs;
     for (const client of world.clients?.of(pool) ?? []) if (chance(draw, 0.7)) client.actsAt(atMs);
   }

@@ -6,6 +6,7 @@ import { AnnouncedRule } from './announced.ts';
 import { BackoffRule } from './backoff.ts';
 import { BreakerRule } from './breakers.ts';
 import { CounterRule } from './counters.ts';
+import { DeadlineRule } from './deadlines.ts';
 import { DrainRule } from './drains.ts';
 import { InUseRule } from './in-use.ts';
 import { LeaseEndRule } from './lease-ends.ts';
@@ -34,6 +35,7 @@ export function allRules(world: World): readonly Rule[] {
     new QueueRule(),
     new QueueFullRule(),
     new DrainRule(),
+    new DeadlineRule(),
     new ReloadRule(),
     new BreakerRule(),
     new RestartRule(),

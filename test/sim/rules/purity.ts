@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Moment } from '../../../src/clock.ts';
 import type { Lease } from '../../../src/lease/lease-state.ts';
 import type { Effect } from '../../../src/pool/effects.ts';
+import type { PoolCommand } from '../../../src/pool/host.ts';
 import type { PoolState } from '../../../src/pool/pool-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
@@ -24,7 +25,7 @@ export class PurityRule implements Rule {
     const { event } = step;
     this.#steps += 1;
     if ('generation' in event && event.type !== 'spawnGranted' && lifeIn(step.before, event) === undefined) this.#old(step);
-    if (event.type === 'command' && event.command.do === 'stop') this.#stoppedTwice(step);
+    if (event.type === 'command' && isTheSameTwice(step, event.command)) this.#saidTwice(step);
     if (this.#steps % EVERY !== 0 || draws(step)) return;
     const text = JSON.stringify(step.before);
     const [again] = this.#next(step.before, step, 0);
@@ -48,17 +49,22 @@ export class PurityRule implements Rule {
     );
   }
 
-  #stoppedTwice(step: Step): void {
-    const { event } = step;
+  /** Invariant 38. A reload waits for the one that runs, and finds nothing to do then. */
+  #saidTwice(step: Step): void {
+    const { event, after } = step;
     if (event.type !== 'command') return;
+    const { do: what } = event.command;
     const twice = { ...event, operationId: `${event.operationId}-again` };
-    const [state, effects] = this.#world.machine.next(step.after, twice, { nowMs: step.nowMs, wallMs: step.wallMs, random: () => 0.5 });
-    const phases = (of: PoolState): unknown => of.engines.map(({ phase, held }) => [phase, held !== null]);
-    must(isDeepStrictEqual(phases(state), phases(step.after)), 'idempotent', () => `a second stop of ${step.pool} changed its engines`);
+    const [state, effects] = this.#world.machine.next(after, twice, { nowMs: step.nowMs, wallMs: step.wallMs, random: () => 0.5 });
+    const engines = (of: PoolState): unknown =>
+      [...of.engines, ...of.others].map(({ phase, held, closing }) => [phase, held !== null, closing?.deadlineMs]);
+    must(isDeepStrictEqual(engines(state), engines(after)), 'idempotent', () => `a second ${what} of ${step.pool} changed its engines`);
+    const same = state.drain?.deadlineMs === after.drain?.deadlineMs && state.rollout === after.rollout;
+    must(same, 'idempotent', () => `a second ${what} of ${step.pool} changed what is under way`);
     must(
       effects.every((effect) => effect.do === 'emit' || effect.do === 'operation'),
       'idempotent',
-      () => `a second stop of ${step.pool} did something again`,
+      () => `a second ${what} of ${step.pool} did something again`,
     );
   }
 
@@ -91,6 +97,13 @@ export class PurityRule implements Rule {
       () => `${step.pool} has something to do at ${nowMs}, dueMs says ${dueMs}; it does ${effects.map((effect) => effect.do).join(' ')}`,
     );
   }
+}
+
+function isTheSameTwice({ before, after }: Step, command: PoolCommand): boolean {
+  if (command.do === 'reload') return after.rollout !== null && before.rollout === null && before.specId === after.specId;
+  // The reload that had waited for the one that was taken back has begun: said again, this one is taken back as well.
+  if (after.rollout !== null && after.rollout.operationId !== before.rollout?.operationId) return false;
+  return command.do === 'stop' || command.do === 'drain' || command.do === 'pause';
 }
 
 /** A decision that drew from `random` cannot be asked again with the same draws. */

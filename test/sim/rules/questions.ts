@@ -5,6 +5,7 @@ import type { EngineRef } from '../../../src/engine/identity.ts';
 import type { EventType, Happening } from '../../../src/events/event.ts';
 import type { HistoryEntry } from '../../../src/pool/host.ts';
 import type { PoolState } from '../../../src/pool/pool-state.ts';
+import type { Rollout } from '../../../src/rollout/rollout.ts';
 import type { Step } from '../ground.ts';
 
 export function specNow(state: PoolState): PoolSpec {
@@ -75,9 +76,16 @@ export function committedIn(step: Step): boolean {
   return emitted(step, 'reload.step').some(({ facts }) => facts.step === 'committed');
 }
 
+/** The one that has come to its commit; null also for one that had nothing to do: begun and over in the step, it stands in neither state. */
+export function committedRollout(step: Step): Rollout | null {
+  const commit = emitted(step, 'reload.step').find(({ facts }) => facts.step === 'committed');
+  const known = [step.before.rollout, step.after.rollout].find((rollout) => rollout?.operationId === commit?.facts.operation);
+  return commit === undefined ? null : (known ?? null);
+}
+
 /** A reload that tried one engine past the breakers has succeeded: as good as a reset. */
 export function revived(step: Step): boolean {
-  return step.before.rollout?.revives === true && committedIn(step);
+  return committedRollout(step)?.revives === true;
 }
 
 export function takenIn({ seats }: EngineState): number {

@@ -60,6 +60,12 @@ export class QueueRule implements Rule {
   #queued(step: Step, queue: Waiting[]): void {
     const { event, nowMs } = step;
     if (event.type !== 'acquire') return must(false, 'waits', () => `somebody is queued by ${event.type}`);
+    const { wanted, paused, shuttingDown } = step.after;
+    must(
+      wanted.state === 'running' && paused === null && !shuttingDown,
+      'drains',
+      () => `${event.ticketId} is queued, and ${step.pool} is ${wanted.state} and takes nobody new`,
+    );
     const { limit, timeoutMs } = specNow(step.after).queue;
     must(queue.length < limit, 'queueLimit', () => `${queue.length + 1} wait for ${step.pool}, ${limit} may`);
     const ticket = ticketOf(step, event.ticketId);

@@ -3,26 +3,39 @@ import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Rollout } from '../../../src/rollout/rollout.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { committedIn, endsOf, everyEngine, replicaOf, runOf, wanted } from './questions.ts';
+import { committedIn, committedRollout, endsOf, everyEngine, replicaOf, runOf, wanted } from './questions.ts';
 
 interface Running {
   readonly operationId: string;
   /** Replicas that were ready when it began, less those that something else has taken away. */
   readonly ready: Set<number>;
   rollout: Rollout | null;
+  commits: number;
 }
 
 export class ReloadRule implements Rule {
   readonly #running = new Map<string, Running>();
   readonly #accepted = new Map<string, Set<string>>();
+  /** Operations whose turn has not come, as they were stored last. */
+  readonly #waiting = new Map<string, string>();
 
   stepped(step: Step): void {
+    this.#waits(step);
     this.#specs(step);
     this.#taken(step);
     this.#one(step);
     const { rollout } = step.after;
     if (rollout !== null) keepsUp(step, rollout);
     if (committedIn(step)) committed(step);
+  }
+
+  /** A newer one takes its place; a death of the daemon takes nothing. */
+  #waits({ pool, before, after }: Step): void {
+    const waits = ({ waitingReload, waitingScale }: Step['after']): string =>
+      `${waitingReload?.operationId ?? 'no reload'}, ${waitingScale?.operationId ?? 'no scale'}`;
+    const known = this.#waiting.get(pool) ?? waits(before);
+    must(known === waits(before), 'oneReload', () => `${known} of ${pool} waited for its turn, now it is ${waits(before)}`);
+    this.#waiting.set(pool, waits(after));
   }
 
   /** Accepted is what the file says, and what a person's reload makes of it. */
@@ -60,7 +73,11 @@ export class ReloadRule implements Rule {
           operationId: after.rollout?.operationId ?? '',
           ready: new Set(ready.map(({ replica }) => replica)),
           rollout: after.rollout,
+          commits: 0,
         });
+      } else if (type === 'reload.step' && facts.step === 'committed' && running !== undefined) {
+        running.commits += 1;
+        must(running.commits === 1, 'oneReload', () => `a reload of ${pool} comes to its commit ${running.commits} times`);
       } else if (type === 'reload.finished') {
         must(running !== undefined, 'oneReload', () => `a reload of ${pool} ends, and none had begun`);
         this.#running.delete(pool);
@@ -82,7 +99,9 @@ export class ReloadRule implements Rule {
     if (running === undefined) return;
     for (const entry of endsOf(step)) if (entry.class !== 'requested') running.ready.delete(replicaOf(entry));
     for (const { is } of step.changes) {
-      const stays = wanted(step.after, is) && is.phase.is !== 'unready' && is.phase.is !== 'stuck';
+      // On its way out for what it did itself: its end is recorded when its tree is gone.
+      const ails = (runOf(is)?.endReason ?? 'requested') !== 'requested';
+      const stays = wanted(step.after, is) && is.phase.is !== 'unready' && is.phase.is !== 'stuck' && !ails;
       if (!stays || (is.closing !== null && is.closing.for === 'unwanted')) running.ready.delete(is.replica);
     }
     if (step.event.type === 'rebooted' || step.event.type === 'unproven' || step.event.type === 'endedMeanwhile') running.ready.clear();
@@ -111,8 +130,8 @@ function keepsUp({ pool, after }: Step, rollout: Rollout): void {
 
 /** All at once: whoever serves behind the commit is of the new spec. */
 function committed(step: Step): void {
-  const { pool, before, after } = step;
-  const rollout = before.rollout ?? after.rollout;
+  const { pool, after } = step;
+  const rollout = committedRollout(step);
   if (rollout === null) return;
   must(after.specId === rollout.toSpecId, 'specs', () => `a reload of ${pool} has come to its commit, and its spec is ${after.specId}`);
   for (const engine of after.engines) {

@@ -68,7 +68,9 @@ export class SeatRule implements Rule {
     must(engine?.role === 'serving' && engine.phase.is === 'ready', 'granted', says(`it is ${engine?.role} and ${engine?.phase.is}`));
     must(engine?.paused === null && before.paused === null, 'granted', says(`${pool} or it is paused`));
     const closing = lifeIn(before, ref)?.closing ?? engine?.closing ?? null;
-    must(closing === null || engine?.closing === null || closing.takesQueue, 'drains', says('it is being drained'));
+    // Of a whole pool, and not to be stopped: then whoever was queued before has his turn (`drains.ts`). One engine's takes nobody.
+    const served = before.drain?.kind === 'drain' || (before.drain === null && after.drain?.kind === 'drain');
+    must(closing === null || engine?.closing === null || served, 'drains', says('it is being drained'));
     must(
       closing === null || engine?.closing === null || nowMs < closing.deadlineMs,
       'drains',

@@ -1,56 +1,12 @@
-/** Bugs put into the machine on purpose, one at a time: each has to be found, or the simulator proves nothing. */
-import type { EngineState, Phase } from '../../src/engine/engine-state.ts';
-import type { Effect } from '../../src/pool/effects.ts';
-import type { PoolEvent } from '../../src/pool/pool-events.ts';
-import type { PoolState } from '../../src/pool/pool-state.ts';
-import type { Machine } from './machine.ts';
-import { theMachine } from './machine.ts';
-import type { Invariant } from './violation.ts';
-
-export interface Plant {
-  readonly bug: string;
-  readonly machine: Machine;
-  /** The promises that it breaks: any of them may be the first to be noticed. */
-  readonly breaks: readonly [Invariant, ...Invariant[]];
-}
-
-type Next = Machine['next'];
+/** Bugs of keeping engines alive: restarts, breakers, signals, probes, and what a death of the daemon loses. */
+import type { Phase } from '../../../src/engine/engine-state.ts';
+import type { PoolEvent } from '../../../src/pool/pool-events.ts';
+import type { PoolState } from '../../../src/pool/pool-state.ts';
+import { theMachine } from '../machine.ts';
+import type { Next, Plant } from './planting.ts';
+import { afterwards, beforehand, engines, phases, planted, without } from './planting.ts';
 
 const { next, dueMs, gateNext, restored } = theMachine;
-
-function planted(bug: string, machine: Partial<Machine>, ...breaks: Plant['breaks']): Plant {
-  return { bug, machine: { ...theMachine, ...machine }, breaks };
-}
-
-/** `next` with something done to the state it leaves. */
-function afterwards(change: (state: PoolState, before: PoolState, nowMs: number) => PoolState): Next {
-  return (state, event, env) => {
-    const [after, effects] = next(state, event, env);
-    return [change(after, state, env.nowMs), effects];
-  };
-}
-
-function beforehand(change: (state: PoolState, nowMs: number) => PoolState): Next {
-  return (state, event, env) => next(change(state, env.nowMs), event, env);
-}
-
-function without(kind: (effect: Effect) => boolean): Next {
-  return (state, event, env) => {
-    const [after, effects] = next(state, event, env);
-    return [after, effects.filter((effect) => !kind(effect))];
-  };
-}
-
-function engines(state: PoolState, change: (engine: EngineState) => EngineState): PoolState {
-  return { ...state, engines: state.engines.map(change) };
-}
-
-function phases(state: PoolState, change: (phase: Phase, engine: EngineState) => Phase): PoolState {
-  return engines(state, (engine) => {
-    const phase = change(engine.phase, engine);
-    return phase === engine.phase ? engine : { ...engine, phase };
-  });
-}
 
 const tumbling: Next = (state, event, env) => {
   if (event.type !== 'tick' && event.type !== 'spawnGranted') return next(state, event, env);
@@ -110,7 +66,7 @@ const smallLimit: Next = (state, event, env) => {
   return next(state, { ...event, spec: { ...event.spec, restartLimit: { ...event.spec.restartLimit, count: 2 } } }, env);
 };
 
-export const PLANTS: readonly Plant[] = [
+export const SUPERVISION: readonly Plant[] = [
   planted('the limiter has a tumbling window', { next: tumbling }, 'limiter'),
   planted(
     'the generation of an answer is not checked',
@@ -214,6 +170,7 @@ export const PLANTS: readonly Plant[] = [
     'backoff',
     'breakerMoves',
     'kill',
+    'expiry',
     'killLate',
   ),
   planted('one bad replica fills a limiter that is too small for it', { next: smallLimit }, 'neighbours'),
