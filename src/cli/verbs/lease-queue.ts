@@ -114,8 +114,8 @@ function tooLate(pool: string, why: string): ClientError {
 function placeShown({ out }: Session, pool: string): (place: Place) => void {
   let said = '';
   return (place) => {
+    if (out.liveColumns !== null) return out.live(queueLine(pool, place, out.liveColumns));
     const line = queueLine(pool, place);
-    if (out.liveColumns !== null) return out.live(line);
     const key = `${place.queuePosition} ${place.draining}`;
     if (key !== said && !out.json) out.note(`poolctl: ${line}`);
     said = key;
