@@ -95,3 +95,18 @@ it('a ticket waits for as long as was asked, in one place, also beyond what the 
   await rig.clock.pass(1_000);
   expect(await rig.leases.ticket(patient.id, 0, signal)).toMatchObject({ state: 'expired', waitedMs: 20_000 });
 });
+
+it('what is estimated goes by leases that were given back, and by those that were not renewed, but not by those that were cut', async () => {
+  const rig = await DeskRig.open({ slots: 10 });
+  for (let turn = 0; turn < 2; turn += 1) {
+    for (let one = 0; one < 10; one += 1) await rig.granted({ ttlMs: 1_000 });
+    await rig.clock.pass(1_000);
+  }
+  for (let one = 0; one < 10; one += 1) await rig.granted({ ttlMs: 600_000 });
+  const { estimatedWaitMs, estimateBasis } = await rig.queued();
+  expect([estimateBasis, (estimatedWaitMs ?? 0) > 0, (estimatedWaitMs ?? 0) <= 1_000]).toEqual(['history', true, true]);
+  const cut = await DeskRig.open({ slots: 10 });
+  for (let turn = 0; turn < 20; turn += 1) await cut.leases.revoke((await cut.granted()).id, { by: 'ann', reason: null });
+  for (let one = 0; one < 10; one += 1) await cut.granted();
+  expect(await cut.queued()).toMatchObject({ estimateBasis: 'ttl' });
+});
