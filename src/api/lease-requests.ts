@@ -31,6 +31,12 @@ export const acquireBody = z.strictObject({
     .max(LIMITS.waitMs)
     .optional()
     .describe('Unset: a lease or a ticket, at once. 0: a lease or a refusal. Above: held for so long; hanging up leaves the queue'),
+  ticketMs: z
+    .int()
+    .min(1)
+    .max(LIMITS.ticketMs)
+    .optional()
+    .describe("How long a ticket may wait, where `waitMs` is unset; unset: the pool's `queue.timeout`"),
   priority: z.int().min(0).max(9).optional().describe('9 comes first; unset: 5'),
   bind: z
     .enum(['ttl', 'connection'])

@@ -11,6 +11,8 @@ export const LIMITS = {
   unreadMs: 30_000,
   heartbeatMs: 15_000,
   waitMs: 600_000,
+  /** Of a place in a queue: it costs nothing but the place, and whoever does not ask for it has left it. */
+  ticketMs: 24 * 3_600_000,
   reasonChars: 500,
   actorChars: 128,
   holderChars: 128,

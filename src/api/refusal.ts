@@ -26,6 +26,11 @@ export function cannotServe(pool: PoolStatus, now: AsItStands): PooldError {
   );
 }
 
+/** The same for whoever asks of the daemon whether its pools are ready. */
+export function notReady(pool: PoolStatus, message: string, now: Pick<AsItStands, 'wallMs' | 'operations'>): PooldError {
+  return new PooldError(refusalOf(pool), message, { pool: pool.pool, ...factsOf(pool, now) });
+}
+
 function refusalOf(pool: PoolStatus): Code {
   switch (pool.state) {
     case 'stopped':
@@ -41,7 +46,7 @@ function refusalOf(pool: PoolStatus): Code {
   }
 }
 
-function factsOf(pool: PoolStatus, { wallMs, operations }: AsItStands): Facts {
+function factsOf(pool: PoolStatus, { wallMs, operations }: Pick<AsItStands, 'wallMs' | 'operations'>): Facts {
   const drains = pool.state === 'draining';
   if (drains || pool.state === 'drained') {
     const deadlineAt = operations.find(({ kind, state }) => kind === 'drain' && state === 'running')?.progress.deadlineAt ?? null;

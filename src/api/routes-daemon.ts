@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { PooldError } from '../errors.ts';
 import { actorOf } from './acting.ts';
+import { notReady } from './refusal.ts';
 import { NONE, reason } from './requests.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
@@ -41,13 +42,15 @@ export function daemonRoutes(document: (version: string) => unknown): readonly R
       }),
       body: null,
       answers: [{ status: 200, says: 'Ready', schema: daemonReady }],
-      refusals: ['no_ready_engine', 'pool_not_found'],
-      handle: ({ host }, { query }) => {
-        const pools = query.pools?.split(',') ?? [];
-        for (const pool of pools) host.pool(pool);
-        const missing = host.notReady(pools);
-        if (missing !== null) throw new PooldError('no_ready_engine', missing, { reason: 'not_ready' });
-        return { status: 200, body: { ready: true } };
+      refusals: ['no_ready_engine', 'pool_not_found', 'pool_stopped', 'pool_failed', 'breaker_open', 'pool_draining', 'pool_paused'],
+      handle: ({ host, clock }, { query }) => {
+        const names = query.pools?.split(',') ?? [];
+        const pools = names.map((name) => host.pool(name));
+        const missing = host.notReady(names);
+        if (missing === null) return { status: 200, body: { ready: true } };
+        const pool = pools.find(({ ready }) => !ready);
+        if (pool === undefined) throw new PooldError('no_ready_engine', missing, { reason: 'not_ready' });
+        throw notReady(pool, missing, { wallMs: clock.wallMs(), operations: host.operations(pool.pool) });
       },
     }),
     route({

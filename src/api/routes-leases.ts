@@ -184,6 +184,7 @@ function requestOf({ body, caller, header }: Call<unknown, unknown, z.output<typ
     holder: body.holder ?? caller.by,
     ttlMs: body.ttlMs ?? null,
     waitMs: body.waitMs ?? null,
+    ...(body.ticketMs === undefined ? {} : { ticketMs: body.ticketMs }),
     priority: body.priority ?? null,
     bind: body.bind ?? 'ttl',
     key: idempotencyKeyOf({ header }),

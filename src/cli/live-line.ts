@@ -27,9 +27,9 @@ export function liveLine(operation: Pick<Operation, 'kind' | 'pool' | 'progress'
   const { columns, logLine } = sight;
   const leases = progress.leasesLeft === 0 ? null : `${counted(progress.leasesLeft, 'lease')} left`;
   const leftMs = progress.deadlineAt === null ? null : Date.parse(progress.deadlineAt) - sight.wallMs;
-  const time = leftMs === null ? span(sight.passedMs) : leftMs > 0 ? `${span(leftMs)} to the deadline` : 'at the deadline';
   const candidate = progress.candidate === null ? '' : `, ${harmless(progress.candidate)}`;
   const head = `${kind} ${pool}:${leases === null ? '' : ` ${leases}`}`;
+  const time = leftMs === null ? span(sight.passedMs) : timeText(leftMs, columns - widthOf(`${head},  ${candidate}`));
   // What has to be there is taken off first, then what is said of the candidate; the bar gets what is left.
   const leftChars = columns - widthOf(`${head} ${time}${candidate}`);
   const logChars = candidate !== '' && logLine !== null ? LOG_CHARS + 2 : 0;
@@ -39,6 +39,13 @@ export function liveLine(operation: Pick<Operation, 'kind' | 'pool' | 'progress'
   const room = columns - widthOf(begun) - 2;
   const log = logLine === null || candidate === '' || room < LOG_CHARS ? '' : `: ${fitting(harmless(logLine.trimEnd()), room)}`;
   return fitting(begun + log, columns);
+}
+
+/** Of a sentence that is cut off only the number is left: where there is little room, fewer words. */
+function timeText(leftMs: number, room: number): string {
+  if (leftMs <= 0) return 'at the deadline';
+  const whole = `${span(leftMs)} to the deadline`;
+  return widthOf(whole) <= room ? whole : `${span(leftMs)} to go`;
 }
 
 /** How much of the time to the deadline is over. */
@@ -58,11 +65,15 @@ export interface Place {
   readonly estimateBasis: EstimateBasis | null;
 }
 
-/** `waiting for chat: number 3 in the queue, 4s–12s by how long leases were held` */
-export function queueLine(pool: string, place: Place): string {
-  const estimate = estimateText(place);
+/** `waiting for chat: number 3 in the queue, 4s–12s by how long leases were held`; in less room fewer words. */
+export function queueLine(pool: string, place: Place, columns = Number.POSITIVE_INFINITY): string {
   const of = place.draining ? ', which is draining' : '';
-  return `waiting for ${pool}${of}: number ${place.queuePosition} in the queue${estimate === null ? '' : `, ${estimate}`}`;
+  const number = `number ${place.queuePosition}`;
+  const texts = [estimateText(place), estimateText({ ...place, estimateBasis: null })].map((one) => (one === null ? '' : `, ${one}`));
+  const [whole, range] = [texts[0] ?? '', texts[1] ?? ''];
+  const long = `waiting for ${pool}${of}: ${number} in the queue`;
+  const short = `${pool}: ${number}${range}`;
+  return [long + whole, long + range, `waiting for ${short}`].find((line) => widthOf(line) <= columns) ?? short;
 }
 
 const BASES: Readonly<Record<EstimateBasis, string>> = {

@@ -20,7 +20,10 @@ export function leasing(verb: MakeVerb, running: Running): void {
     verb(name, says, group)
       .argument('<pool>')
       .option('--ttl <duration>', 'it ends when it was not renewed for so long (unset: the pool’s leases.ttl)')
-      .option('--wait <duration>', 'how long to wait in the queue (unset: the pool’s queue.timeout; 0s: not at all)')
+      .option(
+        '--wait <duration>',
+        'how long to wait in the queue without losing the place (unset: the pool’s queue.timeout; 0s: not at all)',
+      )
       .option('--priority <number>', '0 to 9, the highest goes first (unset: 5)')
       .option('--holder <holder>', 'who will use it, for others to see (unset: you)')
       .option('--key <key>', 'asked again with the same key, it is the same lease');

@@ -25,6 +25,7 @@ export class Estimator {
   readonly #held = new Map<string, DurationRing>();
   readonly #starts = new Map<string, DurationRing>();
   readonly #played = new Map<string, Played>();
+  readonly #seeds = new Map<string, number>();
   readonly #bornMs: number;
 
   constructor(clock: Clock) {
@@ -65,7 +66,15 @@ export class Estimator {
     const measured = this.#ringOf(this.#held, state.name);
     const coming = this.#coming(state, nowMs);
     const watchedMs = measured.watchedMs(nowMs);
-    return estimates({ held, freeSlots, coming, durationsMs: measured.values, watchedMs, positions, random: () => this.#clock.random() });
+    return estimates({
+      held,
+      freeSlots,
+      coming,
+      durationsMs: measured.values,
+      watchedMs,
+      positions,
+      random: draws(this.#seedOf(state.name)),
+    });
   }
 
   /** Starts under way, by how long starts of this pool have taken; where none has been measured nothing is known. */
@@ -81,9 +90,26 @@ export class Estimator {
     });
   }
 
+  #seedOf(pool: string): number {
+    const seed = this.#seeds.get(pool) ?? Math.floor(this.#clock.random() * 2 ** 32);
+    this.#seeds.set(pool, seed);
+    return seed;
+  }
+
   #ringOf(rings: Map<string, DurationRing>, pool: string): DurationRing {
     const known = rings.get(pool) ?? new DurationRing(this.#bornMs);
     rings.set(pool, known);
     return known;
   }
+}
+
+/** Chance that is the same each time (mulberry32): what is told to somebody who waits changes only when something has changed. */
+function draws(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }

@@ -22,7 +22,7 @@ interface Place {
 export type Question = LeaseEvent extends infer Event ? (Event extends LeaseEvent ? Omit<Event, 'to'> : never) : never;
 
 export interface DeskListener {
-  /** How long a lease was held that its holder gave back. */
+  /** How long a lease was held that ended in its own time: given back, or not renewed. What was cut off tells nothing of how long leases last. */
   readonly measured: (pool: string, heldMs: number) => void;
   /** What was asked with its key has come to its end. */
   readonly leaseOver: (pool: string, lease: Lease) => void;
@@ -123,7 +123,8 @@ export class LeaseDesk implements LeaseEars {
     const { id } = ended.held.lease;
     this.#places.delete(id);
     this.#pastLeases.put(id, { ...ended, pool });
-    if (ended.how === 'released') this.#told.measured(pool, ended.heldMs);
+    const unclaimed = ended.held.lease.claimByMs !== null;
+    if (ended.how === 'released' || (ended.how === 'expired' && !unclaimed)) this.#told.measured(pool, ended.heldMs);
     this.#told.leaseOver(pool, ended.held.lease);
     this.changed(id);
   }

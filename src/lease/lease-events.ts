@@ -3,7 +3,7 @@ import type { Ticket } from '../admission/admission-state.ts';
 import type { LeaseBind, LeaseEnd, Refused, TicketState } from './lease.ts';
 import type { Lease, Seat } from './lease-state.ts';
 
-/** How long an acquire may wait: `refuse` not at all, `ticket` as long as the pool's `queue.timeout`, else so many milliseconds with the caller waiting. */
+/** How long an acquire may wait: `refuse` not at all, `ticket` by a ticket that is asked about, else so many milliseconds with the caller waiting. */
 export type Patience = 'refuse' | 'ticket' | { readonly waitMs: number };
 
 export interface Acquire {
@@ -18,6 +18,8 @@ export interface Acquire {
   readonly bind: LeaseBind;
   readonly key: string | null;
   readonly patience: Patience;
+  /** How long a ticket may wait; null or unset: the pool's `queue.timeout`. */
+  readonly ticketMs?: number | null;
 }
 
 /** `token` null: whoever asks need not show it. */

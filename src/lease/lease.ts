@@ -122,6 +122,8 @@ export interface AcquireRequest {
   readonly ttlMs: number | null;
   /** Null: grant or ticket at once. 0: grant or refuse. Above: held for so long. */
   readonly waitMs: number | null;
+  /** How long a ticket may wait where nobody waits by his connection (`waitMs` null). Unset or null: the pool's `queue.timeout`. */
+  readonly ticketMs?: number | null;
   /** 0 to 9; null: 5. */
   readonly priority: number | null;
   readonly bind: LeaseBind;

@@ -25,6 +25,7 @@ import type {
 import { heldIn, LeaseDesk } from './lease-desk.ts';
 import type { Acquire, Held, LeaseAnswer, Patience } from './lease-events.ts';
 import { leaseEnded, notFound, refusalOf, stale, ticketNotFound, ticketOver, ttlChecked } from './lease-faults.ts';
+import { isOfEarlier, newLeaseId } from './lease-id.ts';
 import { LeaseKeys } from './lease-keys.ts';
 import type { Seen } from './lease-view.ts';
 import { estimatedOf, grantedOf, leaseStatusOf, queuedOf, renewedOf, waiterOf } from './lease-view.ts';
@@ -119,7 +120,9 @@ export class Leases implements LeaseHost {
     }
     const there = this.desk.held(id);
     if (there === null) {
-      if (this.desk.pastLease(id) === null) throw notFound(id);
+      // Releases are too many to be remembered over a start of the daemon, where no key may ask for one again.
+      const ended = this.desk.pastLease(id) !== null || this.desk.pools.some(({ state }) => isOfEarlier(id, state.tokens.epoch));
+      if (!ended) throw notFound(id);
       return { outcome: 'already_ended' };
     }
     const { pool, held } = there;
@@ -185,7 +188,7 @@ export class Leases implements LeaseHost {
     ttlChecked(pool, ttlMs);
     const key = this.#keys.known(pool.state.name, request);
     if (key !== null) return this.#again(pool, request, key);
-    const ids = { leaseId: `l-${randomUUID()}`, ticketId: `t-${randomUUID()}` };
+    const ids = { leaseId: newLeaseId(pool.state.tokens.epoch), ticketId: `t-${randomUUID()}` };
     const asked = this.desk.ask(pool, {
       type: 'acquire',
       ...ids,
@@ -196,6 +199,7 @@ export class Leases implements LeaseHost {
       bind: request.bind,
       key: request.key,
       patience: patienceOf(request),
+      ticketMs: request.ticketMs ?? null,
     } satisfies Omit<Acquire, 'to'>);
     this.#keys.begun(pool.state.name, request, { ...ids, asked });
     const answer = await asked;

@@ -41,7 +41,8 @@ function queued(turn: Turn, event: Acquire): LeaseAnswer {
   const { nowMs } = turn.env;
   const { queue } = currentSpec(turn.state);
   if (event.patience === 'refuse') return { is: 'refused', refused: noSlot(turn.state, nowMs) };
-  const timeoutMs = nowMs + (event.patience === 'ticket' ? queue.timeoutMs : event.patience.waitMs);
+  const waitMs = event.patience === 'ticket' ? (event.ticketMs ?? queue.timeoutMs) : event.patience.waitMs;
+  const timeoutMs = nowMs + waitMs;
   const never = hopeless(turn.state, { nowMs, timeoutMs });
   if (never !== null) return { is: 'refused', refused: never };
   if (turn.state.tickets.length >= queue.limit) return { is: 'refused', refused: queueFull(turn, queue.limit) };

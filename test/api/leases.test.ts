@@ -35,6 +35,13 @@ test('without a body the pool decides, and the holder is who asks', async () => 
   expect(at.host.leases.asked).toEqual([{ pool: 'chat', request: { ...nothing, holder: 'the-lease', client: 'the-lease' } }]);
 });
 
+test('a ticket may wait for longer than the pool lets others, up to a day', async () => {
+  at.host.leases.free = 0;
+  expect(await acquire({ holder: 'ann', ticketMs: 86_400_000 })).toMatchObject({ status: 202 });
+  expect(at.host.leases.asked).toMatchObject([{ request: { ticketMs: 86_400_000, waitMs: null } }]);
+  expect(await acquire({ holder: 'ann', ticketMs: 86_400_001 })).toMatchObject({ status: 400, json: { code: 'invalid_request' } });
+});
+
 test('a full pool answers with a ticket, which becomes the lease', async () => {
   at.host.leases.free = 0;
   const queued = await acquire({ holder: 'ann' });

@@ -180,6 +180,18 @@ test('a pool that drains or pauses is not ready for balancers, with engines that
     },
   });
   expect(draining.json.retryAfterMs).toBeGreaterThan(30_000);
+  at.host.poolsByName.set('chat', pool('chat', { state: 'draining', draining: true, ready: false }));
+  at.host.missing = 'cannot take requests: chat is draining: asked by ann';
+  const asked = await ask(at, { path: '/ready?pools=chat' });
+  at.host.missing = null;
+  const { detail, code, reason, maintenance } = asked.json;
+  expect([asked.status, code, reason, detail]).toEqual([
+    503,
+    'pool_draining',
+    'MAINTENANCE',
+    'cannot take requests: chat is draining: asked by ann',
+  ]);
+  expect(maintenance).toEqual(draining.json.maintenance);
   at.host.poolsByName.set('chat', pool('chat', { state: 'drained', ready: false, engines: [] }));
   expect((await ask(at, { path: '/v1/pools/chat/ready' })).json).toMatchObject({
     code: 'pool_draining',

@@ -267,7 +267,9 @@ describe('in the queue', () => {
         '',
       ].join('\n'),
     ]);
-    expect(at.heard('POST', '/leases')[0]?.body).not.toHaveProperty('waitMs');
+    for (const key of ['waitMs', 'ticketMs']) expect(at.heard('POST', '/leases')[0]?.body).not.toHaveProperty(key);
+    // Its own: asked again by whoever has lost the connection, it is the same place.
+    expect(at.heard('POST', '/leases')[0]?.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
   });
 
   test('it gives up with 5 when --wait is over, and leaves', async () => {
@@ -288,7 +290,7 @@ describe('in the queue', () => {
     expect(ran.stderr).toMatch(/\npoolctl: cannot get a lease on chat: so it is\n$/);
   });
 
-  test('who is willing to wait longer than the pool lets anyone asks again', async () => {
+  test('who is willing to wait longer keeps one place for it, and asks again only where that ends before', async () => {
     at.ticket = TICKET;
     const running = begin('lease', 'exec', 'chat', '--wait', '1h', '--key', 'mine', '--', 'echo', 'at last');
     await until('it asks', () => at.heard('GET', `/v1/tickets/${TICKET.id}`).length === 1);
@@ -297,7 +299,12 @@ describe('in the queue', () => {
     await until('it has asked again', () => at.heard('POST', '/leases').length >= 2);
     at.change({ ticket: { state: 'granted', lease: LEASE } });
     expect(await running.ended).toMatchObject({ code: 0, stderr: expect.stringContaining('asking again, from the end of the queue') });
-    expect(at.heard('POST', '/leases')[1]?.headers).not.toHaveProperty('idempotency-key');
+    const [first, second] = at.heard('POST', '/leases');
+    expect(first?.body.ticketMs).toBeGreaterThan(3_590_000);
+    expect(first?.body).not.toHaveProperty('waitMs');
+    expect(second?.body.ticketMs).toBeLessThanOrEqual(first?.body.ticketMs);
+    // The key of the first stands for the place that is gone.
+    expect([first, second].map((asked) => asked?.headers['idempotency-key'])).toEqual(['mine', expect.stringMatching(/^[0-9a-f-]{36}$/)]);
   });
 
   test('a daemon that has forgotten the queue is asked anew', async () => {

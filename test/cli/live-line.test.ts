@@ -46,6 +46,7 @@ describe('the live line', () => {
       }
     }
     expect(liveLine(DRAIN, { ...SIGHT, columns: 50 })).toBe('drain chat: 3 leases left, 12s to the deadline');
+    expect(liveLine(DRAIN, { ...SIGHT, columns: 39 })).toBe('drain chat: 3 leases left, 12s to go');
     expect(liveLine(DRAIN, { ...SIGHT, columns: 30 })).toBe('drain chat: 3 leases left, 12…');
   });
 });
@@ -61,6 +62,9 @@ describe('a place in the queue', () => {
 
   test('comes with how long it will take, and how that is known', () => {
     expect(queueLine('chat', place)).toBe('waiting for chat: number 3 in the queue, 4s–12s by how long leases were held');
+    expect(queueLine('chat', place, 60)).toBe('waiting for chat: number 3 in the queue, 4s–12s');
+    expect(queueLine('chat', place, 39)).toBe('waiting for chat: number 3, 4s–12s');
+    expect(queueLine('chat', place, 10)).toBe('chat: number 3, 4s–12s');
     expect(queueLine('chat', { ...place, draining: true, estimatedWaitMs: null })).toBe(
       'waiting for chat, which is draining: number 3 in the queue',
     );

@@ -69,3 +69,44 @@ it('a ticket says how long it has waited until it was out of the queue', async (
   expect(await rig.leases.ticket(first.id, 0, signal)).toMatchObject({ state: 'left', waitedMs: 3_000 });
   expect(await rig.leases.ticket(second.id, 0, signal)).toMatchObject({ state: 'granted', waitedMs: 3_000 });
 });
+
+it('a release that is asked for again after the daemon has started anew is as harmless as before', async () => {
+  const rig = await DeskRig.open({ slots: 2 });
+  const [lease, kept] = [await rig.granted(), await rig.granted()];
+  expect(lease.id).toMatch(/^l-[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/);
+  await rig.release(lease.id);
+  await rig.starts();
+  expect(await rig.release(lease.id)).toEqual({ outcome: 'already_ended' });
+  expect(await rig.release(kept.id)).toEqual({ outcome: 'released' });
+  // Of the present daemon, and no id of ours at all.
+  const own = await rig.granted();
+  expect(await code(rig.release(`${own.id.slice(0, -4)}0000`))).toBe('lease_not_found');
+  expect(await code(rig.release('l-1'))).toBe('lease_not_found');
+});
+
+it('a ticket waits for as long as was asked, in one place, also beyond what the pool lets others wait', async () => {
+  const rig = await DeskRig.open({ queue: { timeoutMs: 5_000, claimMs: 60_000 } });
+  await rig.granted({ ttlMs: 600_000 });
+  const [patient, other] = [await rig.queued({ ticketMs: 20_000 }), await rig.queued()];
+  await rig.clock.pass(5_000);
+  expect(await rig.leases.ticket(other.id, 0, signal)).toMatchObject({ state: 'expired' });
+  await rig.clock.pass(14_000);
+  expect(await rig.leases.ticket(patient.id, 0, signal)).toMatchObject({ state: 'queued', queuePosition: 1 });
+  await rig.clock.pass(1_000);
+  expect(await rig.leases.ticket(patient.id, 0, signal)).toMatchObject({ state: 'expired', waitedMs: 20_000 });
+});
+
+it('what is estimated goes by leases that were given back, and by those that were not renewed, but not by those that were cut', async () => {
+  const rig = await DeskRig.open({ slots: 10 });
+  for (let turn = 0; turn < 2; turn += 1) {
+    for (let one = 0; one < 10; one += 1) await rig.granted({ ttlMs: 1_000 });
+    await rig.clock.pass(1_000);
+  }
+  for (let one = 0; one < 10; one += 1) await rig.granted({ ttlMs: 600_000 });
+  const { estimatedWaitMs, estimateBasis } = await rig.queued();
+  expect([estimateBasis, (estimatedWaitMs ?? 0) > 0, (estimatedWaitMs ?? 0) <= 1_000]).toEqual(['history', true, true]);
+  const cut = await DeskRig.open({ slots: 10 });
+  for (let turn = 0; turn < 20; turn += 1) await cut.leases.revoke((await cut.granted()).id, { by: 'ann', reason: null });
+  for (let one = 0; one < 10; one += 1) await cut.granted();
+  expect(await cut.queued()).toMatchObject({ estimateBasis: 'ttl' });
+});

@@ -95,7 +95,7 @@ async function givenBack(session: Session, { id, token, ttlMs }: Granted): Promi
       return outcome === 'released' || !first ? null : await howItEnded(session, id);
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
-      // Over a restart of the daemon only what it was not asked for is remembered: this one was released, and the answer to that was lost.
+      // It ended so long ago that nobody remembers: this one was released, and the answer to that was lost.
       if (error.code === 'lease_not_found') return null;
       if (isGone(error)) return error.message;
       if (clock.nowMs() >= endMs) {

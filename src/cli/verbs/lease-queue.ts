@@ -1,4 +1,5 @@
 /** From asking for a lease to having it: the place in the queue, shown while it lasts. */
+import { randomUUID } from 'node:crypto';
 import { ClientError } from '../../client/client-error.ts';
 import type { AcquireOrder } from '../../client/lease-client.ts';
 import { pause } from '../../clock.ts';
@@ -13,10 +14,12 @@ const LOOK_MS = 5_000;
 /** So long a daemon that restarts is waited for, by whoever has been in its queue. */
 const PATIENCE_MS = 10_000;
 const RETRY_MS = 250;
+/** No ticket lasts longer; whoever has still time left then asks anew. */
+const TICKET_MOST_MS = 24 * 3_600_000;
 
 interface Waiting {
   readonly pool: string;
-  /** `waitMs` is for all of it; null: as long as the pool lets anyone wait. */
+  /** `waitMs` is for all of it, in one place of the queue; null: as long as the pool lets anyone wait. */
   readonly wish: AcquireOrder;
   /** Leaves the queue. */
   readonly signal: AbortSignal;
@@ -30,16 +33,23 @@ export async function whenGranted(session: Session, waiting: Waiting): Promise<G
   const beganMs = clock.nowMs();
   const endMs = beganMs + Math.min(waitMs ?? Number.POSITIVE_INFINITY, timeoutMs ?? Number.POSITIVE_INFINITY);
   try {
-    let asked = await leases.acquire(pool, waitMs === 0 ? wish : { ...wish, waitMs: null }, signal);
-    // The key stands for the first request: the same one again would be answered with the ticket that is gone.
-    const anew = { ...wish, waitMs: null, key: null };
+    const order = (key: string | null): AcquireOrder => ({
+      ...wish,
+      waitMs: waitMs === 0 ? 0 : null,
+      // The place is kept for as long as we wait, which may be longer than the pool lets others wait.
+      ticketMs: waitMs === null || waitMs === 0 ? null : Math.max(1, Math.min(Math.ceil(endMs - clock.nowMs()), TICKET_MOST_MS)),
+      // A key stands for one request: it is sent again when the connection breaks, and gets the same lease or place.
+      key: key ?? randomUUID(),
+    });
+    let asked = await leases.acquire(pool, order(wish.key), signal);
     for (;;) {
       if (asked.outcome === 'granted') return asked;
       const lease = await promoted(session, { ...waiting, queued: asked, endMs });
       if (lease !== null && !out.json) out.note(`poolctl: ${lease.engine.id} after ${span(clock.nowMs() - beganMs)}`);
       if (lease !== null) return lease;
       await pause(clock, RETRY_MS);
-      asked = await patiently(session, signal, () => leases.acquire(pool, anew, signal));
+      const again = order(null);
+      asked = await patiently(session, signal, () => leases.acquire(pool, again, signal));
     }
   } catch (error) {
     if (signal.aborted) return null;
@@ -104,8 +114,8 @@ function tooLate(pool: string, why: string): ClientError {
 function placeShown({ out }: Session, pool: string): (place: Place) => void {
   let said = '';
   return (place) => {
+    if (out.liveColumns !== null) return out.live(queueLine(pool, place, out.liveColumns));
     const line = queueLine(pool, place);
-    if (out.liveColumns !== null) return out.live(line);
     const key = `${place.queuePosition} ${place.draining}`;
     if (key !== said && !out.json) out.note(`poolctl: ${line}`);
     said = key;
