@@ -16,8 +16,8 @@ Feature: Engines outlive the daemon
       | ready |
       | ready |
       | ready |
-    When the pid of "chat/0" is noted
-    And the pid of "chat/2" is noted
+    When I note the pid of "chat/0"
+    And I note the pid of "chat/2"
     And the daemon is killed with SIGKILL
     Then the engine "chat/0" consists of 1 process
     When the daemon is started again
@@ -105,7 +105,7 @@ Feature: Engines outlive the daemon
     When the daemon is started
     Then the engine "slow/0" writes "waiting"
     And the engine "slow/0" becomes starting
-    When the pid of "slow/0" is noted
+    When I note the pid of "slow/0"
     And the daemon is killed with SIGKILL
     And the daemon is started again
     Then the engine "slow/0" becomes starting
@@ -190,7 +190,7 @@ Feature: Engines outlive the daemon
       """
     When the daemon is started
     Then the engine "embed/0" becomes ready
-    When the pid of "embed/0" is noted
+    When I note the pid of "embed/0"
     And the daemon is killed with SIGKILL
     Given the pool "embed":
       """
@@ -225,7 +225,7 @@ Feature: Engines outlive the daemon
       | ready |
       | ready |
       | ready |
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And the daemon is killed with SIGKILL
     Given the pool "chat":
       """
@@ -253,7 +253,7 @@ Feature: Engines outlive the daemon
       """
     When the daemon is started
     Then the engine "embed/0" becomes ready
-    When the pid of "embed/0" is noted
+    When I note the pid of "embed/0"
     And the daemon is killed with SIGKILL
     And the pool "embed" is taken out of the configuration
     And the daemon is started again
@@ -266,7 +266,7 @@ Feature: Engines outlive the daemon
     When the engine "embed/0" is killed with SIGKILL
     Then the engine "embed/0" reaches generation 2
     And the engine "embed/0" becomes ready
-    When the pid of "embed/0" is noted
+    When I note the pid of "embed/0"
     And the daemon is killed with SIGKILL
     Given the pool "embed":
       """
@@ -288,7 +288,7 @@ Feature: Engines outlive the daemon
       """
     And the daemon runs with POOLD_FAILPOINT = "<place>"
     When the daemon is started
-    Then the daemon has died of SIGKILL
+    Then the daemon dies of SIGKILL
     Given the daemon runs with POOLD_FAILPOINT = ""
     When the daemon is started again
     Then the engine "embed/0" becomes ready
@@ -310,7 +310,7 @@ Feature: Engines outlive the daemon
   Scenario: A second daemon on the same directories says who is there, and changes nothing
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And a second daemon is started on the same directories
     Then it exits with 3
     And it complains of the daemon by its pid
@@ -326,7 +326,7 @@ Feature: Engines outlive the daemon
       | ready |
       | ready |
       | ready |
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And the daemon is killed with SIGKILL
     And the file "state/poold.db" is overwritten with rubbish
     And the daemon is started again

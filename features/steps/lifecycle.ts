@@ -111,6 +111,15 @@ export function isLike(value: unknown, wanted: string): void {
   else match(String(value), new RegExp(pattern));
 }
 
+export function isAlike(value: unknown, wanted: string): boolean {
+  try {
+    isLike(value, wanted);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function leftOf(world: PooldWorld, id: string): string[] {
   const stem = id.replace('/', '-');
   const instance = instanceOf(world);

@@ -38,11 +38,6 @@ When('I send {word} {string}', async function (this: PooldWorld, method: string,
   await answered(this, { method, path });
 });
 
-When('I ask to cancel the newest operation of {string}', async function (this: PooldWorld, pool: string) {
-  const [newest] = (await this.client.operations(pool)).toSorted((one, other) => other.startedAt.localeCompare(one.startedAt));
-  await answered(this, { method: 'DELETE', path: `/v1/operations/${newest?.id}` });
-});
-
 When('I send {word} {string}:', async function (this: PooldWorld, method: string, path: string, body: string) {
   await answered(this, { method, path, headers: JSON_TYPE, body });
 });
@@ -75,6 +70,22 @@ When('the slow client is cut off', async function (this: PooldWorld) {
   });
   await this.until('it is cut off', () => heard !== null);
   this.noted.set('answer', heard);
+});
+
+/** All of them at once, each on a connection of its own. */
+When('{int} operators ask for the status of {string} at once', async function (this: PooldWorld, count: number, pool: string) {
+  const question = { method: 'GET', path: `/v1/pools/${pool}/status` };
+  this.noted.set('answers', await Promise.all(Array.from({ length: count }, () => ask({ socketPath: this.socket }, question))));
+});
+
+/** Rows of path and value, the same for everybody. */
+Then('all {int} are told:', function (this: PooldWorld, count: number, wanted: DataTable) {
+  const answers = this.noted.get('answers') as readonly Answer[];
+  equal(answers.length, count);
+  for (const { status, text } of answers) {
+    equal(status, 200, text);
+    for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(JSON.parse(text), path), value);
+  }
 });
 
 When('I ask the door for metrics for {string}', async function (this: PooldWorld, path: string) {
