@@ -161,7 +161,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     And the running poolctl complains "cut ann, who had held chat/0 for"
     And the running poolctl prints "drain chat: forced"
     And the lease of ann has ended as forced, saying "chat/0 was drained, and its deadline has come"
-    And the leases of "chat" were cut not before the deadline
+    And nothing of "chat" was cut before the deadline
     And I am told in this order:
       | drain.started  |        | leases  | 2         |
       | lease.forced   | chat/0 | holder  | ann       |
@@ -321,6 +321,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     Then it exits with 4
     And it prints "drain chat: forced"
     And the pool "chat" becomes drained
+    And nothing of "chat" was cut before the deadline
 
   Scenario: A second drain takes the shorter deadline
     Given the pool "chat":
@@ -551,7 +552,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     Then it exits with 4
     And it complains "cut ann, who had held chat/0 for"
     And the lease of ann has ended as forced, saying "its deadline has come"
-    And the leases of "chat" were cut not before the deadline
+    And nothing of "chat" was cut before the deadline
 
   Scenario: Stop --now cuts at once
     Given the pool "chat":

@@ -178,7 +178,7 @@ Feature: Whoever was queued before a drain is still served, as long as there is 
       | error.code | pool_draining |
     And the lease of ann has ended as forced, saying "its deadline has come"
     And nobody was granted an engine of "chat" after "drain.started"
-    And the leases of "chat" were cut not before the deadline
+    And nothing of "chat" was cut before the deadline
     And the pool "chat" becomes drained
 
   Scenario: Who is served late in a drain has no longer than its deadline
@@ -191,7 +191,7 @@ Feature: Whoever was queued before a drain is still served, as long as there is 
     Then bob gets a lease on "chat/0"
     And the lease of bob ends not beyond the deadline of its drain
     And the lease of bob has ended as forced, saying "its deadline has come"
-    And the leases of "chat" were cut not before the deadline
+    And nothing of "chat" was cut before the deadline
     And the newest operation of "chat" comes to be:
       | outcome | forced |
 

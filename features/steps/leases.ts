@@ -165,7 +165,7 @@ async function takes(world: PooldWorld, { name, pool, wish }: Wanted): Promise<v
   equal(answerOf(world).status, 201, answerOf(world).text);
 }
 
-async function releases(world: PooldWorld, name: string): Promise<void> {
+export async function releases(world: PooldWorld, name: string): Promise<void> {
   await sends(world, holderOf(world, name), { method: 'DELETE', path: '/v1/leases/LEASE', headers: { 'poold-lease-token': 'TOKEN' } });
   equal(answerOf(world).status, 200, answerOf(world).text);
 }

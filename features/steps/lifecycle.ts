@@ -6,8 +6,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { DataTable } from '@cucumber/cucumber';
 import { After, Given, Then, When } from '@cucumber/cucumber';
+import { processesOf } from '../support/processes.ts';
 import type { PooldWorld } from '../support/world.ts';
-import { processesOf } from '../support/world.ts';
 import { at } from './operator.ts';
 
 Given('a stranger listens on port {word}', async function (this: PooldWorld, port: string) {

@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { After, Then, When } from '@cucumber/cucumber';
+import { withCompiled } from '../support/compiled.ts';
 import type { PooldWorld } from '../support/world.ts';
 import { words } from './operator.ts';
 
@@ -18,22 +19,16 @@ interface Running {
 }
 
 When('I begin poolctl {string}', function (this: PooldWorld, line: string) {
-  const child = spawn(process.execPath, [POOLCTL, '--socket', this.socket, ...words(this.filled(line))], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1', USER: 'tester' },
-    cwd: this.dir,
-  });
-  const running: Running = { child, stdout: '', stderr: '', closed: false };
-  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
-    running.stdout += piece;
-  });
-  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
-    running.stderr += piece;
-  });
-  child.on('close', () => {
-    running.closed = true;
-  });
-  this.noted.set('running', running);
+  begins(this, process.execPath, [POOLCTL, '--socket', this.socket, ...words(this.filled(line))]);
+});
+
+/** Both its streams and what is typed are one screen there, which stands as what it prints. */
+When('I begin poolctl {string} on a terminal', function (this: PooldWorld, line: string) {
+  begins(this, 'script', ['-qec', `exec ${process.execPath} ${POOLCTL} --socket ${this.socket} ${this.filled(line)}`, '/dev/null']);
+});
+
+When('I type {string}', function (this: PooldWorld, text: string) {
+  runningOf(this).child.stdin?.write(`${text}\n`);
 });
 
 After(function (this: PooldWorld) {
@@ -72,6 +67,25 @@ Then('the running poolctl ends with code {int}', async function (this: PooldWorl
   const once = this.noted.get('once');
   if (typeof once === 'string') equal(running.stderr.split(once).length, 2, running.stderr);
 });
+
+function begins(world: PooldWorld, command: string, args: readonly string[]): void {
+  const child = spawn(command, args, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...withCompiled, NO_COLOR: '1', USER: 'tester', SHELL: '/bin/sh' },
+    cwd: world.dir,
+  });
+  const running: Running = { child, stdout: '', stderr: '', closed: false };
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    running.stdout += piece;
+  });
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+    running.stderr += piece;
+  });
+  child.on('close', () => {
+    running.closed = true;
+  });
+  world.noted.set('running', running);
+}
 
 function runningOf(world: PooldWorld): Running {
   const running = world.noted.get('running') as Running | undefined;

@@ -7,6 +7,7 @@ import { Given, Then, When } from '@cucumber/cucumber';
 import type { Answer, Place, Question } from '../support/asking.ts';
 import { ask, askRaw, freePort } from '../support/asking.ts';
 import type { PooldWorld } from '../support/world.ts';
+import { releases } from './leases.ts';
 import { isLike } from './lifecycle.ts';
 import { at } from './operator.ts';
 
@@ -73,10 +74,16 @@ When('the slow client is cut off', async function (this: PooldWorld) {
 });
 
 /** All of them at once, each on a connection of its own. */
-When('{int} operators ask for the status of {string} at once', async function (this: PooldWorld, count: number, pool: string) {
-  const question = { method: 'GET', path: `/v1/pools/${pool}/status` };
-  this.noted.set('answers', await Promise.all(Array.from({ length: count }, () => ask({ socketPath: this.socket }, question))));
+When('{int} clients ask for {string} at once', async function (this: PooldWorld, count: number, path: string) {
+  await crowdAnswered(this, { count, path });
 });
+
+When(
+  '{int} clients ask for {string} at once, while {word} releases the lease',
+  async function (this: PooldWorld, count: number, path: string, name: string) {
+    await Promise.all([crowdAnswered(this, { count, path }), releases(this, name)]);
+  },
+);
 
 /** Rows of path and value, the same for everybody. */
 Then('all {int} are told:', function (this: PooldWorld, count: number, wanted: DataTable) {
@@ -188,6 +195,11 @@ When('I note all that poold knows', async function (this: PooldWorld) {
 Then('nothing has changed', async function (this: PooldWorld) {
   deepEqual(await allKnown(this), this.noted.get('all'));
 });
+
+async function crowdAnswered(world: PooldWorld, { count, path }: { readonly count: number; readonly path: string }): Promise<void> {
+  const asked = Array.from({ length: count }, () => ask({ socketPath: world.socket }, { method: 'GET', path }));
+  world.noted.set('answers', await Promise.all(asked));
+}
 
 async function answered(world: PooldWorld, question: Question, place: Place = { socketPath: world.socket }): Promise<void> {
   world.noted.set('answer', await ask(place, question));

@@ -12,6 +12,8 @@ import { Client } from '../../src/client/client.ts';
 import { systemClock } from '../../src/clock.ts';
 import { findContainment, removeCgroup } from '../../src/engine/cgroup.ts';
 import type { EngineStatus, PoolStatus } from '../../src/pool/status.ts';
+import { withCompiled } from './compiled.ts';
+import { instanceOf, killQuietly, processesOf } from './processes.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** How long a fact may take to come about: far more than it needs, so that a slow machine is no failure. */
@@ -74,7 +76,8 @@ export class PooldWorld extends World {
   }
 
   writeConfig(): void {
-    writeFileSync(this.configFile, stringify({ ports: portsOfThisWorker(), ...this.top, pools: this.pools }));
+    // At `debug` each event is a line of the log: so it shows whether the log has caught up.
+    writeFileSync(this.configFile, stringify({ ports: portsOfThisWorker(), log: { level: 'debug' }, ...this.top, pools: this.pools }));
   }
 
   /** Starts it and waits until it says it is ready to be asked, or until it has ended: then its words are the last command's. */
@@ -100,7 +103,7 @@ export class PooldWorld extends World {
     ];
     const out = openSync(join(this.dir, `daemon-${this.#daemons}.log`), 'a');
     const err = openSync(join(this.dir, `daemon-${this.#daemons}.err`), 'a');
-    const env = { PATH: process.env.PATH ?? '', HOME: this.dir, ...this.daemonEnv };
+    const env = { PATH: process.env.PATH ?? '', HOME: this.dir, ...withCompiled, ...this.daemonEnv };
     this.daemon = spawn(process.execPath, args, { stdio: ['ignore', out, err], env });
     closeSync(out);
     closeSync(err);
@@ -128,7 +131,7 @@ export class PooldWorld extends World {
   async run(command: string, args: readonly string[]): Promise<Ran> {
     const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: '1', USER: 'tester' },
+      env: { ...process.env, ...withCompiled, NO_COLOR: '1', USER: 'tester' },
       cwd: this.dir,
     });
     const words = { stdout: '', stderr: '' };
@@ -239,41 +242,6 @@ async function answers(client: Client): Promise<boolean> {
     return (await client.health()).status === 'ok';
   } catch {
     return false;
-  }
-}
-
-function instanceOf(stateDir: string): string | null {
-  try {
-    return (JSON.parse(readFileSync(join(stateDir, 'identity.json'), 'utf8')) as { instance: string }).instance;
-  } catch {
-    return null;
-  }
-}
-
-/** Processes that carry the mark of that daemon's engines, and their launchers. */
-export function processesOf(instance: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter(
-      (pid) =>
-        textOf(`/proc/${pid}/environ`).includes(`POOLD_INSTANCE=${instance}-`) || textOf(`/proc/${pid}/cmdline`).includes(`\0${instance}-`),
-    );
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has just ended.
   }
 }
 
