@@ -43,6 +43,50 @@ Feature: Engines outlive the daemon
     And nothing is left of the engine "chat/0"
     And nothing is left of the engine "chat/2"
 
+  Scenario: Whoever holds a lease keeps it by the same token, whoever waits has to ask again
+    Given beside the pools the configuration says:
+      """
+      defaults: { leases: { ttl: 10m } }
+      """
+    When the daemon is started
+    Then the pool "chat" becomes running
+    When ann takes a lease on "chat"
+    And bob takes a lease on "chat"
+    And cid takes a lease on "chat"
+    And dan takes a ticket of "chat"
+    And eve waits for a lease on "chat"
+    And I note the pid of "chat/0"
+    And I note the pid of "chat/1"
+    And I note the pid of "chat/2"
+    And the daemon is killed with SIGKILL
+    And the daemon is started again
+    Then the daemon has taken up 3 engines and found 0 ended
+    And the pid of "chat/0" is still the same
+    And the pid of "chat/1" is still the same
+    And the pid of "chat/2" is still the same
+    And "chat" has granted 3 of 3 slots
+    And nobody waits for "chat"
+    When ann sends POST "/v1/leases/LEASE/verify":
+      """
+      {"token": "TOKEN"}
+      """
+    Then the answer is 200 with:
+      | holder            | ann    |
+      | engine.id         | chat/0 |
+      | engine.generation | 1      |
+    When bob renews the lease
+    Then the answer is 200 with:
+      | renewals | 1 |
+    And cid holds the lease on "chat/2"
+    When dan shows the ticket
+    Then it is refused with 404 ticket_not_found, saying "tickets do not outlive a restart of the daemon"
+    And the answer is 404 with:
+      | retriable | true |
+    When cid releases the lease
+    And dan takes a lease on "chat"
+    Then dan holds the lease on "chat/2"
+    And the tokens of "ann, bob, cid, dan" rise in this order
+
   Scenario: How engines ended while no daemon was there is known all the same
     When the daemon is started
     Then the engines of "chat" become:

@@ -126,6 +126,17 @@ Feature: poolctl lease exec runs a command that has an engine for as long as it 
     And "chat" has granted 0 of 1 slots
     And the metric 'poold_lease_ended_total{pool="chat",how="released"}' is 1
 
+  Scenario: When poolctl itself is killed nobody gives the lease back, and it ends with its TTL
+    When the daemon is started
+    Then the pool "chat" becomes running
+    When I begin poolctl "lease exec chat --ttl 500ms --holder nightly -- ENGINES/works-until.sh DIR/go"
+    Then the running poolctl prints "works with l-"
+    When the running poolctl gets SIGKILL
+    Then the daemon logs "lease.expired" for "chat/0" with:
+      | holder | nightly |
+    And "chat" has granted 0 of 1 slots
+    And the file "go" is made
+
   Scenario: The death of the daemon in the middle does not end it
     Given the pool "chat":
       """

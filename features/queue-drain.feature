@@ -126,21 +126,52 @@ Feature: Whoever was queued before a drain is still served, as long as there is 
       | drain.finished  |        | outcome    | drained  |
       | pool.state      |        | newState   | drained  |
 
-  Scenario: A hundred who ask how it goes are all answered while it drains
+  Scenario: A hundred who ask how it goes are all answered while it drains and serves the queue
     When the daemon is started
     Then the engine "chat/0" becomes ready
     When ann takes a lease on "chat"
     And bob waits for a lease on "chat"
+    And cid takes a ticket of "chat"
     And I run poolctl "drain chat --deadline 5m --no-wait"
-    And 100 operators ask for the status of "chat" at once
+    And 100 clients ask for "/v1/pools/chat/status" at once
     Then all 100 are told:
       | state                  | draining |
       | draining               | true     |
       | activeLeases           | 1        |
-      | queueDepth             | 1        |
+      | queueDepth             | 2        |
       | engines.0.state        | draining |
-    When ann releases the lease
-    Then bob gets a lease on "chat/0"
+    When 100 clients ask for "/v1/pools/chat/queue" at once
+    Then all 100 are told:
+      | items.0.holder          | bob     |
+      | items.0.queuePosition   | 1       |
+      | items.0.draining        | true    |
+      | items.1.holder          | cid     |
+      | items.1.queuePosition   | 2       |
+      | items.1.draining        | true    |
+      | items.1.estimatedWaitMs | /^\d+$/ |
+      | items.1.estimateBasis   | ttl     |
+    When 100 clients ask for "/v1/pools/chat/status" at once, while ann releases the lease
+    Then all 100 are told:
+      | state           | draining |
+      | draining        | true     |
+      | activeLeases    | 1        |
+      | slotsFree       | 0        |
+      | queueDepth      | /^[12]$/ |
+      | engines.0.state | draining |
+    And bob gets a lease on "chat/0"
+    When 100 clients ask for "/v1/pools/chat/queue" at once
+    Then all 100 are told:
+      | items.0.holder        | cid       |
+      | items.0.queuePosition | 1         |
+      | items.0.draining      | true      |
+      | items.1               | undefined |
+    When bob releases the lease
+    Then the ticket of cid comes to say:
+      | state          | granted |
+      | lease.draining | true    |
+    When cid releases the lease
+    Then the pool "chat" becomes drained
+    And those who waited for "chat" were promoted in the order "bob, cid"
 
   Scenario: When the only engine dies during a drain those who wait are told at once
     When the daemon is started

@@ -736,6 +736,56 @@ Feature: Reloading: new engines prove themselves before the old ones go
     Then it succeeds
     And the engine "chat/0" has version v1
 
+  Scenario: A drain of one engine takes a reload back first too, and leaves the others alone
+    Given the pool "chat":
+      """
+      engine: { command: [ENGINES/loads-model.sh, "DIR/${vars.model}"], version: v1, vars: { model: a } }
+      replicas: 2
+      probes: { startup: { logLine: { pattern: "^loaded" } } }
+      reload: { soak: 50ms }
+      """
+    When the daemon is started
+    Then the pool "chat" becomes running
+    When ann takes a lease on "chat"
+    And bob takes a lease on "chat"
+    And I begin poolctl "reload chat --version v2 --set model=b"
+    Then the candidate of "chat/1" becomes starting
+    When I run poolctl "drain chat/0 --deadline 5m --no-wait --reason 'it hums'"
+    Then the running poolctl ends with code 7
+    And the running poolctl complains "reload chat: cancelled"
+    And the engines of "chat" become:
+      | id     | role    | generation | version | state    | activeLeases |
+      | chat/0 | serving | 1          | v1      | draining | 1            |
+      | chat/1 | serving | 1          | v1      | ready    | 1            |
+    And bob holds the lease on "chat/1"
+    When ann releases the lease
+    Then the newest operation of "chat" comes to be:
+      | kind    | drain   |
+      | outcome | drained |
+    And the status of "chat" shows:
+      | state            | degraded |
+      | engineVersion    | v1       |
+      | engines.0.state  | stopped  |
+      | engines.0.reason | drained  |
+      | overrides.length | 1        |
+    And nothing is left of the engine "chat/0"
+    And the engine "chat/1" consists of 1 process
+
+  Scenario: A stop takes a reload back first
+    When the daemon is started
+    Then the engine "chat/0" becomes ready
+    When I begin poolctl "reload chat --version v2 --set model=b"
+    Then the candidate of "chat/0" becomes starting
+    When I run poolctl "stop chat"
+    Then it succeeds
+    And the running poolctl ends with code 7
+    And the running poolctl complains "reload chat: cancelled"
+    And the pool "chat" becomes stopped
+    And nothing is left of the engine "chat/0"
+    When I run poolctl "start chat"
+    Then it succeeds
+    And the engine "chat/0" has version v1
+
   Scenario: A reload during a drain waits for its end
     When the daemon is started
     Then the engine "chat/0" becomes ready

@@ -20,6 +20,10 @@ When('I cancel the running operation of {string}', async function (this: PooldWo
   await this.poolctl('operations', running[0]?.id ?? '', '--cancel', '--reason', 'enough');
 });
 
+When('I cancel the newest operation of {string}', async function (this: PooldWorld, pool: string) {
+  await this.poolctl('operations', (await newestOf(this, pool)).id, '--cancel');
+});
+
 When('I ask to cancel the newest operation of {string}', async function (this: PooldWorld, pool: string) {
   const path = `/v1/operations/${(await newestOf(this, pool)).id}`;
   this.noted.set('answer', await ask({ socketPath: this.socket }, { method: 'DELETE', path }));
