@@ -744,38 +744,6 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     And the daemon logs "lease.expired" for "chat/0" with:
       | holder | ann |
 
-  Scenario: A pause keeps engine and leases, and lets nobody in
-    Given the pool "chat":
-      """
-      engine: { command: [sleep, "1000"] }
-      slots: 2
-      readyAfter: 50ms
-      """
-    When the daemon is started
-    Then the engine "chat/0" becomes ready
-    When ann takes a lease on "chat"
-    And I run poolctl "pause chat --reason 'we measure'"
-    Then it succeeds
-    And the status of "chat" shows:
-      | state           | paused |
-      | ready           | false  |
-      | slotsFree       | 0      |
-      | engines.0.state | ready  |
-      | message         | /^paused by .*: we measure; poolctl resume chat goes on$/ |
-    When bob asks for a lease on "chat"
-    Then it is refused with 503 pool_paused
-    When ann renews the lease
-    Then the answer is 200 with:
-      | draining | false |
-    When the daemon is killed with SIGKILL
-    And the daemon is started again
-    Then the pool "chat" becomes paused
-    When I run poolctl "resume chat"
-    Then it succeeds
-    And the pool "chat" becomes running
-    When bob takes a lease on "chat"
-    Then bob holds the lease on "chat/0"
-
   Scenario: A command that runs under a lease is told of the drain, and goes on to its end
     Given the pool "chat":
       """

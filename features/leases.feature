@@ -148,7 +148,7 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
     Then the pool "chat" becomes running
     When alice takes a lease on "chat" with:
       | ttlMs | 3000 |
-    And alice renews the lease until it was held for 5000 ms
+    And alice renews the lease until it was held for 3300 ms
     Then alice holds the lease
     When alice sends POST "/v1/leases/LEASE/renew":
       """
@@ -242,7 +242,7 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
     When bob takes a lease on "chat" with:
       | ttlMs | 2000 |
     And bob binds the lease to a connection
-    And bob has held the lease for 3000 ms
+    And bob has held the lease for 2200 ms
     Then bob holds the lease
     When bob releases the lease
     Then bob hears "ended" with:
@@ -468,14 +468,14 @@ Feature: A lease is the right to use one slot of one engine, until it ends once 
     Then the pool "chat" becomes running
     And the metric 'poold_lease_oldest_seconds{pool="chat"}' is 0
     When alice takes a lease on "chat"
-    And alice has held the lease for 4000 ms
+    And alice has held the lease for 2000 ms
     And bob takes a lease on "chat"
-    And I ask for "/v1/leases?older=4s&pool=chat"
+    And I ask for "/v1/leases?older=2s&pool=chat"
     Then the answer is 200 with:
       | items.0.holder | alice     |
       | items.1        | undefined |
-    And the metric 'poold_lease_oldest_seconds{pool="chat"}' is at least 4
-    When I run poolctl "leases chat --older 4s"
+    And the metric 'poold_lease_oldest_seconds{pool="chat"}' is at least 2
+    When I run poolctl "leases chat --older 2s"
     Then it succeeds
     And it prints "alice"
     When I run poolctl "leases --holder bob"

@@ -21,6 +21,7 @@ Feature: A pause takes no new leases and leaves engines and holders alone
     And the pool "chat" becomes paused
     And the message of the pool "chat" is like "paused by .*: driver looks odd; poolctl resume chat goes on"
     And the pool "chat" has ready false
+    And the pool "chat" has slotsFree 0
     And the metric 'poold_pool_ready{pool="chat"}' is 0
     When bob asks for a lease on "chat"
     Then it is refused with 503 pool_paused, saying "poolctl resume chat"

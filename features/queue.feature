@@ -372,30 +372,6 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
     When alice releases the lease
     Then the pool "chat" becomes stopped
 
-  Scenario: Whoever was queued before a drain is served by it, whoever comes later is not
-    When the daemon is started
-    Then the pool "chat" becomes running
-    When alice takes a lease on "chat"
-    And bob waits for a lease on "chat"
-    And I run poolctl "drain chat --no-wait --reason upgrade"
-    Then the pool "chat" becomes draining
-    When carol asks for a lease on "chat"
-    Then it is refused with 503 pool_draining
-    And the answer is 503 with:
-      | reason                            | MAINTENANCE |
-      | maintenance.type                  | drain       |
-      | maintenance.allowsQueueProcessing | true        |
-      | maintenance.acceptsNewConnections | false       |
-      | retryAfterMs                      | /^\d+$/     |
-    And the answer has the header "retry-after" like "^\d+$"
-    When alice releases the lease
-    Then bob gets a lease on "chat/0"
-    And the lease of bob shows:
-      | draining   | true      |
-      | deadlineAt | /^20.*Z$/ |
-    When bob releases the lease
-    Then the pool "chat" becomes drained
-
   Scenario: Whoever will not wait is told what is in the way
     Given the pool "chat":
       """
