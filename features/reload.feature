@@ -308,6 +308,42 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | role    | generation | version | state |
       | serving | 1          | v1      | ready |
 
+  Scenario: What is new is prepared once, while the old one serves on
+    Given the file "fetched-a" is made
+    And the pool "chat":
+      """
+      engine:
+        command: [sleep, "1000"]
+        prepare: { command: [sh, -c, 'echo "$1" >> DIR/fetches; until test -e "DIR/fetched-$1"; do sleep 0.02; done', sh, "${vars.model}"] }
+        vars: { model: a }
+      replicas: 2
+      readyAfter: 50ms
+      reload: { soak: 50ms }
+      """
+    When the daemon is started
+    Then the pool "chat" becomes running
+    And the file "fetches" has 1 line
+    When I begin poolctl "reload chat --set model=b --strategy recreate"
+    Then the file "fetches" comes to 2 lines
+    And the pool "chat" becomes reloading
+    And the engines of "chat" become:
+      | role    | generation | state |
+      | serving | 1          | ready |
+      | serving | 1          | ready |
+    When ann takes a lease on "chat"
+    Then ann holds the lease on "chat/0"
+    When ann renews the lease
+    Then the answer is 200 with:
+      | draining | false |
+    When the file "fetched-b" is made
+    And ann releases the lease
+    Then the running poolctl ends with code 0
+    And the engines of "chat" become:
+      | role    | generation | state |
+      | serving | 2          | ready |
+      | serving | 2          | ready |
+    And the file "fetches" has 2 lines
+
   Scenario: What cannot be prepared is not even started
     Given the pool "chat":
       """
