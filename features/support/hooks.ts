@@ -1,10 +1,12 @@
 import { After, BeforeAll, Status, setDefaultTimeout } from '@cucumber/cucumber';
 import { compiled } from './compiled.ts';
+import { portsTaken } from './ports.ts';
 import type { PooldWorld } from './world.ts';
 
 setDefaultTimeout(60_000);
 
 BeforeAll(compiled);
+BeforeAll(portsTaken);
 
 After(async function (this: PooldWorld, { result }) {
   const faults = this.daemon === null ? [] : this.daemonLog().filter(({ msg }) => msg.includes('a fault of poold itself'));

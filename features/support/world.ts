@@ -13,6 +13,7 @@ import { systemClock } from '../../src/clock.ts';
 import { findContainment, removeCgroup } from '../../src/engine/cgroup.ts';
 import type { EngineStatus, PoolStatus } from '../../src/pool/status.ts';
 import { withCompiled } from './compiled.ts';
+import { portsOfThisWorker } from './ports.ts';
 import { instanceOf, killQuietly, processesOf } from './processes.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -229,12 +230,6 @@ export class PooldWorld extends World {
     mkdirSync(this.dir, { recursive: true });
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 });
   }
-}
-
-/** What `auto` takes from: each worker has ports of its own, below those that the kernel gives out. Nine more, `PORT1` to `PORT9`, lie behind them. */
-function portsOfThisWorker(): [number, number] {
-  const from = 20_000 + Number(process.env.CUCUMBER_WORKER_ID ?? 0) * 1_000;
-  return [from, from + 899];
 }
 
 async function answers(client: Client): Promise<boolean> {
