@@ -1,7 +1,6 @@
 // What bin/poold and bin/poolctl share. Any Node from 16 on must be able to read these three files.
 const fs = require('node:fs');
-const { enableCompileCache } = require('node:module');
-const os = require('node:os');
+const { enableCompileCache, flushCompileCache } = require('node:module');
 const path = require('node:path');
 const url = require('node:url');
 
@@ -21,7 +20,10 @@ exports.bundledNode = () => {
 /** Runs `main(arguments)` of src/<name>.ts, or of dist/<name>.js where only that was shipped; a number it answers is the exit code. */
 exports.run = (program, name) => {
   // What was compiled once is kept, in a place that only this user can write: the default one under /tmp is anybody's.
-  enableCompileCache(path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'poold'));
+  const caches = process.env.XDG_CACHE_HOME || (process.env.HOME && path.join(process.env.HOME, '.cache'));
+  if (caches) enableCompileCache(path.join(caches, 'poold'));
+  // Node writes it at the end of a process, which a daemon may never come to.
+  if (caches) setTimeout(flushCompileCache, 1_000).unref();
   const source = path.join(root, 'src', `${name}.ts`);
   const built = path.join(root, 'dist', `${name}.js`);
   import(url.pathToFileURL(fs.existsSync(built) && !fs.existsSync(source) ? built : source).href)

@@ -16,8 +16,8 @@ Feature: Engines outlive the daemon
       | ready |
       | ready |
       | ready |
-    When the pid of "chat/0" is noted
-    And the pid of "chat/2" is noted
+    When I note the pid of "chat/0"
+    And I note the pid of "chat/2"
     And the daemon is killed with SIGKILL
     Then the engine "chat/0" consists of 1 process
     When the daemon is started again
@@ -42,6 +42,50 @@ Feature: Engines outlive the daemon
     Then it succeeds
     And nothing is left of the engine "chat/0"
     And nothing is left of the engine "chat/2"
+
+  Scenario: Whoever holds a lease keeps it by the same token, whoever waits has to ask again
+    Given beside the pools the configuration says:
+      """
+      defaults: { leases: { ttl: 10m } }
+      """
+    When the daemon is started
+    Then the pool "chat" becomes running
+    When ann takes a lease on "chat"
+    And bob takes a lease on "chat"
+    And cid takes a lease on "chat"
+    And dan takes a ticket of "chat"
+    And eve waits for a lease on "chat"
+    And I note the pid of "chat/0"
+    And I note the pid of "chat/1"
+    And I note the pid of "chat/2"
+    And the daemon is killed with SIGKILL
+    And the daemon is started again
+    Then the daemon has taken up 3 engines and found 0 ended
+    And the pid of "chat/0" is still the same
+    And the pid of "chat/1" is still the same
+    And the pid of "chat/2" is still the same
+    And "chat" has granted 3 of 3 slots
+    And nobody waits for "chat"
+    When ann sends POST "/v1/leases/LEASE/verify":
+      """
+      {"token": "TOKEN"}
+      """
+    Then the answer is 200 with:
+      | holder            | ann    |
+      | engine.id         | chat/0 |
+      | engine.generation | 1      |
+    When bob renews the lease
+    Then the answer is 200 with:
+      | renewals | 1 |
+    And cid holds the lease on "chat/2"
+    When dan shows the ticket
+    Then it is refused with 404 ticket_not_found, saying "tickets do not outlive a restart of the daemon"
+    And the answer is 404 with:
+      | retriable | true |
+    When cid releases the lease
+    And dan takes a lease on "chat"
+    Then dan holds the lease on "chat/2"
+    And the tokens of "ann, bob, cid, dan" rise in this order
 
   Scenario: How engines ended while no daemon was there is known all the same
     When the daemon is started
@@ -105,7 +149,7 @@ Feature: Engines outlive the daemon
     When the daemon is started
     Then the engine "slow/0" writes "waiting"
     And the engine "slow/0" becomes starting
-    When the pid of "slow/0" is noted
+    When I note the pid of "slow/0"
     And the daemon is killed with SIGKILL
     And the daemon is started again
     Then the engine "slow/0" becomes starting
@@ -190,7 +234,7 @@ Feature: Engines outlive the daemon
       """
     When the daemon is started
     Then the engine "embed/0" becomes ready
-    When the pid of "embed/0" is noted
+    When I note the pid of "embed/0"
     And the daemon is killed with SIGKILL
     Given the pool "embed":
       """
@@ -225,7 +269,7 @@ Feature: Engines outlive the daemon
       | ready |
       | ready |
       | ready |
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And the daemon is killed with SIGKILL
     Given the pool "chat":
       """
@@ -253,7 +297,7 @@ Feature: Engines outlive the daemon
       """
     When the daemon is started
     Then the engine "embed/0" becomes ready
-    When the pid of "embed/0" is noted
+    When I note the pid of "embed/0"
     And the daemon is killed with SIGKILL
     And the pool "embed" is taken out of the configuration
     And the daemon is started again
@@ -266,7 +310,7 @@ Feature: Engines outlive the daemon
     When the engine "embed/0" is killed with SIGKILL
     Then the engine "embed/0" reaches generation 2
     And the engine "embed/0" becomes ready
-    When the pid of "embed/0" is noted
+    When I note the pid of "embed/0"
     And the daemon is killed with SIGKILL
     Given the pool "embed":
       """
@@ -288,7 +332,7 @@ Feature: Engines outlive the daemon
       """
     And the daemon runs with POOLD_FAILPOINT = "<place>"
     When the daemon is started
-    Then the daemon has died of SIGKILL
+    Then the daemon dies of SIGKILL
     Given the daemon runs with POOLD_FAILPOINT = ""
     When the daemon is started again
     Then the engine "embed/0" becomes ready
@@ -310,7 +354,7 @@ Feature: Engines outlive the daemon
   Scenario: A second daemon on the same directories says who is there, and changes nothing
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And a second daemon is started on the same directories
     Then it exits with 3
     And it complains of the daemon by its pid
@@ -326,7 +370,7 @@ Feature: Engines outlive the daemon
       | ready |
       | ready |
       | ready |
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And the daemon is killed with SIGKILL
     And the file "state/poold.db" is overwritten with rubbish
     And the daemon is started again

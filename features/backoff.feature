@@ -164,14 +164,14 @@ Feature: Back-off between restarts
       """
     When the daemon is started
     Then the delays of "chat/0" were "100, 10000"
-    When I note nextStartAt of "chat/0"
-    And I note failures of "chat/0"
+    When I note the nextStartAt of "chat/0"
+    And I note the failures of "chat/0"
     And the daemon is killed with SIGKILL
     And the daemon is started again
     Then the engine "chat/0" has state backoff
     And the engine "chat/0" has generation 2
-    And the time nextStartAt of "chat/0" is what I noted
-    And failures of "chat/0" is what I noted
+    And the time nextStartAt of "chat/0" is still the same
+    And the failures of "chat/0" is still the same
     And the pool "chat" has crashCount 2
     When I run poolctl "retry chat"
     Then it exits with 1
@@ -187,7 +187,7 @@ Feature: Back-off between restarts
       """
     When the daemon is started
     Then the delays of "chat/0" were "3000"
-    When I note nextStartAt of "chat/0"
+    When I note the nextStartAt of "chat/0"
     And the daemon is killed with SIGKILL
     And the fault of "chat" is repaired
     And the noted nextStartAt of "chat/0" has passed
@@ -227,7 +227,7 @@ Feature: Back-off between restarts
     And an engine that is restarted all the time, as a clock
     When the daemon is started
     Then the delays of "chat/0" were "3000"
-    When I note nextStartAt of "chat/0"
+    When I note the nextStartAt of "chat/0"
     And I run poolctl "stop chat"
     Then it succeeds
     And the engine "chat/0" has state stopped

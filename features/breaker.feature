@@ -98,7 +98,7 @@ Feature: Breakers stop restarts that do not help
       | engine.starting     | chat/2 |
       | engine.starting     | chat/3 |
     And no breaker of "chat" was tried before its time
-    And "chat/3" has come to have failures 0
+    And the engine "chat/3" comes to have failures 0
 
   Scenario: Each canary that fails opens the breaker for twice as long, up to the limit
     Given the engines of "chat" fail with exit code 1
@@ -186,7 +186,7 @@ Feature: Breakers stop restarts that do not help
     And the engine "chat/0" is killed with SIGKILL
     Then the engine "chat/0" is the canary
     When the engine "chat/1" is killed with SIGKILL
-    Then "chat/1" has come to have reason breaker_open
+    Then the engine "chat/1" comes to have reason breaker_open
     And the engine "chat/0" is the canary
     And "chat/1" stays at generation 1 for 10 ticks of it
     And the engine "chat/2" has state ready
@@ -380,11 +380,11 @@ Feature: Breakers stop restarts that do not help
     And an engine that is restarted all the time, as a clock
     When the daemon is started
     Then the breaker of "chat" becomes open
-    When I note breaker.openUntil of "chat"
+    When I note the breaker.openUntil of "chat"
     And I run poolctl "retry chat/0"
     Then it exits with 1
     And it complains "exit code 1 before it was ready"
-    And the time breaker.openUntil of "chat" is what I noted
+    And the time breaker.openUntil of "chat" is still the same
     And the breaker of "chat" was opened for "300000"
     And the daemon has logged "breaker.opened" for "chat" 1 time
     And the pool "chat" has breaker.failures 3
@@ -439,14 +439,14 @@ Feature: Breakers stop restarts that do not help
     And an engine that is restarted all the time, as a clock
     When the daemon is started
     Then the breaker of "chat" becomes open
-    When I note breaker.openUntil of "chat"
+    When I note the breaker.openUntil of "chat"
     And the daemon is killed with SIGKILL
     And the daemon is started again
     Then the pool "chat" has breaker.state open
     And the pool "chat" has breaker.failures 3
     And the pool "chat" has crashCount 3
     And the engine "chat/0" has breaker open
-    And the time breaker.openUntil of "chat" is what I noted
+    And the time breaker.openUntil of "chat" is still the same
     And "chat/0" stays at generation 3 for 10 ticks of it
     And the metric 'poold_breaker_state{pool="chat",class="any"}' is 1
 
@@ -465,7 +465,7 @@ Feature: Breakers stop restarts that do not help
     When the file "model" is removed
     And all engines of "chat" are killed with SIGKILL
     Then the engine "chat/0" is the canary
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And the daemon is killed with SIGKILL
     And the daemon is started again
     Then the pid of "chat/0" is still the same

@@ -64,7 +64,7 @@ Feature: How ends are noticed, told apart and remembered
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And the engine "chat/0" is told "<fault>"
     Then the engine "chat/0" reaches generation 2
     And the engine "chat/0" becomes ready
@@ -311,7 +311,7 @@ Feature: How ends are noticed, told apart and remembered
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And the launcher of "chat/0" is killed
     Then the daemon says "the launcher was killed: the engine goes on, its exit code will not be known"
     And the engine "chat/0" has state ready

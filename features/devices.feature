@@ -14,7 +14,7 @@ Feature: One engine at a time loads on a device, whatever becomes of the daemon
     Then the engine "heavy/0" becomes starting with reason probing
     And the engine "heavy/1" becomes starting with reason queued
     And the message of the engine "heavy/1" is like "^waiting for a place to spawn on device 0, where heavy/0 loads$"
-    When the pid of "heavy/0" is noted
+    When I note the pid of "heavy/0"
     And the daemon is killed with SIGKILL
     And the daemon is started again
     Then the engine "heavy/1" becomes starting with reason queued
@@ -35,7 +35,7 @@ Feature: One engine at a time loads on a device, whatever becomes of the daemon
     And the daemon runs with POOLD_CONTAINMENT = "weak"
     When the daemon is started
     Then the engine "heavy/0" becomes starting with reason probing
-    When the pid of "heavy/0" is noted
+    When I note the pid of "heavy/0"
     # Its environment is empty and its parent is gone: nothing ties it to poold.
     And the launcher of "heavy/0" is killed after the daemon
     And the daemon is started again

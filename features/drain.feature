@@ -1,5 +1,11 @@
 Feature: Draining: nobody new, those who are there finish, at the deadline the rest is cut
 
+  Background: nobody renews a lease here
+    Given beside the pools the configuration says:
+      """
+      defaults: { leases: { ttl: 10m } }
+      """
+
   Scenario: A drained pool says so everywhere, and refuses new work as maintenance
     Given the pool "chat":
       """
@@ -9,7 +15,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "drain chat --deadline 5m --no-wait --reason 'new disks'"
     Then it succeeds
     And it prints "drain chat: begun; poolctl operations op-"
@@ -28,7 +34,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       | overrides.0.key           | wanted                                           |
       | overrides.0.value         | drained                                          |
       | overrides.0.reason        | new disks                                        |
-    When "bob" asks for a lease on "chat"
+    When bob asks for a lease on "chat"
     Then it is refused with 503 pool_draining, saying "it is draining"
     And the answer is 503 with:
       | reason                             | MAINTENANCE |
@@ -39,11 +45,11 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       | maintenance.allowsQueueProcessing  | true        |
       | maintenance.acceptsNewConnections  | false       |
     And the answer has the header "retry-after" like "^(300|29\d)$"
-    When "bob" asks for a lease on "chat" without waiting
+    When bob asks for a lease on "chat" without waiting
     Then it is refused with 503 pool_draining
     When I run poolctl "lease acquire chat --wait 10s"
     Then it exits with 7
-    And "ann" holds its lease on "chat/0"
+    And ann holds the lease on "chat/0"
     And the engine "chat/0" consists of 1 process
     And the daemon logs "drain.started" for "chat" with:
       | level  | warn |
@@ -60,7 +66,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     Then the engine "chat/0" becomes ready
     When I ask for "/ready?pools=chat"
     Then the answer is 200
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "drain chat --deadline 5m --no-wait"
     And I ask for "/health"
     Then the answer is 200 with:
@@ -89,21 +95,22 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     Then the engine "chat/0" becomes ready
     And the file "run/engines/chat-0.pid" exists
     And the file "run/engines/chat-0.json" exists
-    When "ann" takes a lease on "chat"
-    And "bob" takes a lease on "chat"
+    When ann takes a lease on "chat"
+    And bob takes a lease on "chat"
     And I note the newest cursor
     And I follow the events of "chat" from there
     And I begin poolctl "drain chat --deadline 5m"
-    Then the running poolctl prints "chat/0 takes no new leases, 2 leases are held"
+    Then the running poolctl complains "chat/0 takes no new leases, 2 leases are held"
     And the pool "chat" becomes draining
-    When "ann" gives its lease back
+    When ann releases the lease
     Then the status of "chat" shows:
       | state                  | draining |
       | engines.0.activeLeases | 1        |
       | engines.0.state        | draining |
-    And a renewal tells "bob":
+    When bob renews the lease
+    Then the answer is 200 with:
       | draining | true |
-    When "bob" gives its lease back
+    When bob releases the lease
     Then the running poolctl prints "drain chat: drained"
     And the running poolctl ends with code 0
     And I am told in this order:
@@ -138,22 +145,23 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
-    And "bob" takes a lease on "chat"
+    When ann takes a lease on "chat"
+    And bob takes a lease on "chat"
     And I note the newest cursor
     And I follow the events of "chat" from there
     And I begin poolctl "drain chat"
     Then the pool "chat" becomes draining
-    And a renewal tells "ann":
+    When ann renews the lease
+    Then the answer is 200 with:
       | draining   | true     |
       | deadlineAt | /^20.*Z/ |
-    And the lease of "ann" ends not beyond the deadline of its drain
-    When "bob" gives its lease back
+    And the lease of ann ends not beyond the deadline of its drain
+    When bob releases the lease
     Then the running poolctl ends with code 4
-    And the running poolctl prints "cut ann, who had held chat/0 for"
+    And the running poolctl complains "cut ann, who had held chat/0 for"
     And the running poolctl prints "drain chat: forced"
-    And a renewal tells "ann" that its lease has ended, like "chat/0 was drained, and its deadline has come"
-    And the leases of "chat" were cut not before the deadline
+    And the lease of ann has ended as forced, saying "chat/0 was drained, and its deadline has come"
+    And nothing of "chat" was cut before the deadline
     And I am told in this order:
       | drain.started  |        | leases  | 2         |
       | lease.forced   | chat/0 | holder  | ann       |
@@ -199,7 +207,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     When I run poolctl "drain chat"
     Then it succeeds
     And the pool "chat" becomes drained
-    When "bob" asks for a lease on "chat"
+    When bob asks for a lease on "chat"
     Then it is refused with 503 pool_draining, saying "poolctl resume chat"
     When I run poolctl "start chat"
     Then it succeeds
@@ -226,7 +234,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       | state | generation |
       | ready | 2          |
     And the pool "chat" has overrides.length 0
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "resume chat"
     Then it succeeds
     And it prints "already so"
@@ -241,8 +249,8 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the pool "chat" becomes running
-    When "ann" takes a lease on "chat"
-    Then "ann" holds its lease on "chat/0"
+    When ann takes a lease on "chat"
+    Then ann holds the lease on "chat/0"
     When I run poolctl "drain chat/0 --deadline 5m --no-wait --reason 'it hums'"
     Then the status of "chat" shows:
       | state                | degraded  |
@@ -253,14 +261,14 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       | overrides.0.key      | engines.0 |
       | overrides.0.value    | drained   |
       | overrides.0.reason   | it hums   |
-    When "bob" takes a lease on "chat"
-    Then "bob" holds its lease on "chat/1"
-    When "cid" asks for a lease on "chat" without waiting
+    When bob takes a lease on "chat"
+    Then bob holds the lease on "chat/1"
+    When cid asks for a lease on "chat" without waiting
     Then it is refused with 503 no_free_slot
     When I run poolctl "start chat/0"
     Then it exits with 7
     And it complains "cannot start chat/0: it is draining; poolctl resume chat/0 takes the drain back"
-    When "ann" gives its lease back
+    When ann releases the lease
     Then the newest operation of "chat" comes to be:
       | kind    | drain   |
       | outcome | drained |
@@ -269,13 +277,13 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       | engines.0.state  | stopped  |
       | engines.0.reason | drained  |
     And "chat/0" stays at generation 1 for 5 ticks of it
-    When "cid" asks for a lease on "chat" without waiting
+    When cid asks for a lease on "chat" without waiting
     Then it is refused with 503 no_free_slot
     When I run poolctl "resume chat/0"
     Then it succeeds
     And the engine "chat/0" has generation 2
     And the pool "chat" becomes running
-    And "bob" holds its lease on "chat/1"
+    And bob holds the lease on "chat/1"
 
   Scenario: Users that only the engine itself counts are waited for
     Given the pool "chat":
@@ -313,6 +321,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     Then it exits with 4
     And it prints "drain chat: forced"
     And the pool "chat" becomes drained
+    And nothing of "chat" was cut before the deadline
 
   Scenario: A second drain takes the shorter deadline
     Given the pool "chat":
@@ -322,13 +331,13 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "drain chat --deadline 10m --no-wait"
     And I run poolctl "drain chat --deadline 1h --no-wait"
     Then the message of the pool "chat" is like "at most (10m|9m\d+s) until they are cut$"
     When I run poolctl "drain chat --deadline 300ms"
     Then it exits with 4
-    And a renewal tells "ann" that its lease has ended, like "its deadline has come"
+    And the lease of ann has ended as forced, saying "its deadline has come"
     And every drain of "chat" has ended as forced
 
   Scenario: A second drain gives more time where it says so
@@ -339,13 +348,14 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "drain chat --deadline 10m --no-wait"
     And I run poolctl "drain chat --deadline 1h --extend --no-wait"
     Then the message of the pool "chat" is like "at most (1h|59m\d+s) until they are cut$"
-    And a renewal tells "ann":
+    When ann renews the lease
+    Then the answer is 200 with:
       | draining | true |
-    When "ann" gives its lease back
+    When ann releases the lease
     Then the pool "chat" becomes drained
     And every drain of "chat" has ended as drained
 
@@ -358,25 +368,26 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
-    And "ann" takes a lease on "chat"
+    When I note the pid of "chat/0"
+    And ann takes a lease on "chat"
     And I begin poolctl "drain chat --deadline 5m"
-    Then the running poolctl prints "takes no new leases"
+    Then the running poolctl complains "takes no new leases"
     When I run poolctl "resume chat"
     Then it succeeds
     And it prints "resume chat: resumed"
     And the running poolctl ends with code 7
-    And the running poolctl prints "drain chat: cancelled"
+    And the running poolctl complains "drain chat: cancelled"
     And the daemon logs "drain.finished" for "chat" with:
       | outcome | cancelled |
     And the pool "chat" becomes running
     And the pool "chat" has overrides.length 0
     And the pid of "chat/0" is still the same
-    And a renewal tells "ann":
+    When ann renews the lease
+    Then the answer is 200 with:
       | draining   | false |
       | deadlineAt | null  |
-    When "bob" takes a lease on "chat"
-    Then "bob" holds its lease on "chat/0"
+    When bob takes a lease on "chat"
+    Then bob holds the lease on "chat/0"
 
   Scenario: A start during a drain is refused, and names what to say instead
     Given the pool "chat":
@@ -386,7 +397,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "drain chat --deadline 5m --no-wait"
     And I run poolctl "start chat"
     Then it exits with 7
@@ -421,8 +432,8 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
-    And "ann" takes a lease on "chat"
+    When I note the pid of "chat/0"
+    And ann takes a lease on "chat"
     And I run poolctl "drain chat --deadline 10m --no-wait --reason 'new disks'"
     And I note the deadline of the drain of "chat"
     And the daemon is killed with SIGKILL
@@ -434,12 +445,13 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       | overrides.0.value  | drained   |
       | overrides.0.reason | new disks |
     And the pid of "chat/0" is still the same
-    And the deadline of the drain of "chat" is what I noted
-    And a renewal tells "ann":
+    And the deadline of the drain of "chat" is still the same
+    When ann renews the lease
+    Then the answer is 200 with:
       | draining | true |
-    When "bob" asks for a lease on "chat"
+    When bob asks for a lease on "chat"
     Then it is refused with 503 pool_draining
-    When "ann" gives its lease back
+    When ann releases the lease
     Then the pool "chat" becomes drained
     And the engine "chat/0" writes "heard TERM"
     And the newest operation of "chat" comes to be:
@@ -455,14 +467,14 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "drain chat --deadline 1500ms --no-wait"
     Then the pool "chat" becomes draining
     When I note the deadline of the drain of "chat"
     And the daemon is killed with SIGKILL
     And the noted deadline of the drain of "chat" has passed
     And the daemon is started again
-    Then a renewal tells "ann" that its lease has ended, like "its deadline has come"
+    Then the lease of ann has ended as forced, saying "its deadline has come"
     And the pool "chat" becomes drained
     And the engine "chat/0" writes "heard TERM"
     And the daemon logs in this order:
@@ -515,13 +527,13 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I begin poolctl "stop chat"
-    Then the running poolctl prints "chat/0 takes no new leases, 1 leases are held"
-    When "bob" asks for a lease on "chat"
+    Then the running poolctl complains "chat/0 takes no new leases, 1 leases are held"
+    When bob asks for a lease on "chat"
     Then it is refused with 503 pool_stopped
-    And "ann" holds its lease on "chat/0"
-    When "ann" gives its lease back
+    And ann holds the lease on "chat/0"
+    When ann releases the lease
     Then the running poolctl ends with code 0
     And the running poolctl prints "stop chat: stopped"
     And the pool "chat" becomes stopped
@@ -535,12 +547,12 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "stop chat"
     Then it exits with 4
     And it complains "cut ann, who had held chat/0 for"
-    And a renewal tells "ann" that its lease has ended, like "its deadline has come"
-    And the leases of "chat" were cut not before the deadline
+    And the lease of ann has ended as forced, saying "its deadline has come"
+    And nothing of "chat" was cut before the deadline
 
   Scenario: Stop --now cuts at once
     Given the pool "chat":
@@ -551,12 +563,12 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "stop chat --now"
     Then it exits with 4
     And it prints "stop chat: forced"
     And the pool "chat" becomes stopped
-    And a renewal tells "ann" that its lease has ended, like "chat/0 was stopped at once"
+    And the lease of ann has ended as revoked, saying "chat/0 was stopped at once"
     And the daemon logs "lease.revoked" for "chat/0" with:
       | holder | ann |
     And no "lease.forced" was logged for "chat/0"
@@ -572,38 +584,38 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the pool "chat" becomes running
-    When "ann" takes a lease on "chat"
-    And "bob" takes a lease on "chat"
-    And "cid" takes a lease on "chat"
-    And "dan" takes a lease on "chat"
-    And "eve" takes a lease on "chat"
-    Then "ann" holds its lease on "chat/0"
-    And "bob" holds its lease on "chat/1"
-    And "cid" holds its lease on "chat/2"
-    And "dan" holds its lease on "chat/0"
-    And "eve" holds its lease on "chat/1"
-    When "eve" gives its lease back
-    And "bob" gives its lease back
-    And "eve" takes a lease on "chat"
-    Then "eve" holds its lease on "chat/1"
-    When "ann" gives its lease back
-    And "fay" takes a lease on "chat"
-    Then "fay" holds its lease on "chat/0"
-    When "gus" takes a lease on "chat"
-    Then "gus" holds its lease on "chat/1"
+    When ann takes a lease on "chat"
+    And bob takes a lease on "chat"
+    And cid takes a lease on "chat"
+    And dan takes a lease on "chat"
+    And eve takes a lease on "chat"
+    Then ann holds the lease on "chat/0"
+    And bob holds the lease on "chat/1"
+    And cid holds the lease on "chat/2"
+    And dan holds the lease on "chat/0"
+    And eve holds the lease on "chat/1"
+    When eve releases the lease
+    And bob releases the lease
+    And eve takes a lease on "chat"
+    Then eve holds the lease on "chat/1"
+    When ann releases the lease
+    And fay takes a lease on "chat"
+    Then fay holds the lease on "chat/0"
+    When gus takes a lease on "chat"
+    Then gus holds the lease on "chat/1"
     When I begin poolctl "scale chat 2"
-    Then the running poolctl prints "chat/2 takes no new leases"
-    And "cid" holds its lease on "chat/2"
-    When "hal" asks for a lease on "chat" without waiting
+    Then the running poolctl complains "chat/2 takes no new leases"
+    And cid holds the lease on "chat/2"
+    When hal asks for a lease on "chat" without waiting
     Then it is refused with 503 no_free_slot
-    When "cid" gives its lease back
+    When cid releases the lease
     Then the running poolctl ends with code 0
     And the engines of "chat" become:
       | id     | state | activeLeases |
       | chat/0 | ready | 2            |
       | chat/1 | ready | 2            |
-    When "dan" gives its lease back
-    And "fay" gives its lease back
+    When dan releases the lease
+    And fay releases the lease
     And I run poolctl "scale chat 1"
     Then it succeeds
     And the engines of "chat" become:
@@ -624,11 +636,11 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     When the daemon is started
     Then the pool "chat" becomes running
     And the pool "embed" becomes running
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I begin poolctl "drain --all --deadline 5m"
     Then the pool "embed" becomes drained
     And the pool "chat" becomes draining
-    When "ann" gives its lease back
+    When ann releases the lease
     Then the running poolctl ends with code 0
     And the running poolctl prints "drain chat: drained"
     And the running poolctl prints "drain embed: drained"
@@ -650,14 +662,14 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     When the daemon is started
     Then the pool "chat" becomes running
     And the pool "embed" becomes running
-    When "ann" takes a lease on "chat"
-    And "bob" takes a lease on "embed"
+    When ann takes a lease on "chat"
+    And bob takes a lease on "embed"
     And I begin poolctl "drain --all"
     Then the pool "embed" becomes drained
     And the daemon logs "drain.finished" for "embed" with:
       | outcome | forced |
-    And "ann" holds its lease on "chat/0"
-    When "ann" gives its lease back
+    And ann holds the lease on "chat/0"
+    When ann releases the lease
     Then the running poolctl ends with code 4
     And the running poolctl prints "drain embed: forced"
     And the running poolctl prints "drain chat: drained"
@@ -674,11 +686,11 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     Then the engine "chat/0" becomes ready
     When I run poolctl "wait chat --for drained --timeout 100ms"
     Then it exits with 5
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "drain chat --deadline 5m --no-wait"
     And I begin poolctl "wait chat --for drained"
-    Then the running poolctl prints "chat: draining: drained by"
-    When "ann" gives its lease back
+    Then the running poolctl complains "chat: draining: drained by"
+    When ann releases the lease
     Then the running poolctl ends with code 0
     And the running poolctl prints "chat: drained"
 
@@ -690,8 +702,8 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
-    And "ann" takes a lease on "chat"
+    When I note the pid of "chat/0"
+    And ann takes a lease on "chat"
     And I run poolctl "drain chat --deadline 5m --no-wait"
     Then the newest operation of "chat" comes to be:
       | kind                | drain     |
@@ -710,7 +722,8 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       | outcome | cancelled |
     And the pool "chat" becomes running
     And the pid of "chat/0" is still the same
-    And a renewal tells "ann":
+    When ann renews the lease
+    Then the answer is 200 with:
       | draining | false |
     And the pool "chat" has overrides.length 0
 
@@ -731,37 +744,6 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     And the daemon logs "lease.expired" for "chat/0" with:
       | holder | ann |
 
-  Scenario: A pause keeps engine and leases, and lets nobody in
-    Given the pool "chat":
-      """
-      engine: { command: [sleep, "1000"] }
-      slots: 2
-      readyAfter: 50ms
-      """
-    When the daemon is started
-    Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
-    And I run poolctl "pause chat --reason 'we measure'"
-    Then it succeeds
-    And the status of "chat" shows:
-      | state           | paused |
-      | ready           | false  |
-      | slotsFree       | 0      |
-      | engines.0.state | ready  |
-      | message         | /^paused by .*: we measure; poolctl resume chat goes on$/ |
-    When "bob" asks for a lease on "chat"
-    Then it is refused with 503 pool_paused
-    And a renewal tells "ann":
-      | draining | false |
-    When the daemon is killed with SIGKILL
-    And the daemon is started again
-    Then the pool "chat" becomes paused
-    When I run poolctl "resume chat"
-    Then it succeeds
-    And the pool "chat" becomes running
-    When "bob" takes a lease on "chat"
-    Then "bob" holds its lease on "chat/0"
-
   Scenario: A command that runs under a lease is told of the drain, and goes on to its end
     Given the pool "chat":
       """
@@ -773,7 +755,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     When I begin poolctl "lease exec chat --ttl 1s -- sh -c 'echo at work; until test -e DIR/enough; do sleep 0.05; done; echo all done'"
     Then the running poolctl prints "at work"
     When I run poolctl "drain chat --deadline 5m --no-wait"
-    Then the running poolctl prints "chat/0 is draining: lease l-" once
+    Then the running poolctl complains "chat/0 is draining: lease l-" once
     When the file "enough" is made
     Then the running poolctl ends with code 0
     And the running poolctl prints "all done"
@@ -793,5 +775,5 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     When I run poolctl "drain chat --deadline 700ms"
     Then it exits with 4
     And the running poolctl ends with code 9
-    And the running poolctl prints "it has ended (forced): chat/0 was drained, and its deadline has come; sh gets TERM"
+    And the running poolctl complains "it has ended (forced): chat/0 was drained, and its deadline has come; sh gets TERM"
     And all leases of "chat" have ended as forced

@@ -63,7 +63,7 @@ Feature: Files that tell others of engines, and their logs
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And the engine "chat/0" is killed with SIGKILL
     Then the engine "chat/0" reaches generation 2
     And the engine "chat/0" becomes ready

@@ -34,7 +34,7 @@ Feature: On a full disk nothing is promised that could be forgotten, and what ru
   Scenario: An engine that ends is started by itself when there is room, and never without its intent on the disk
     When the daemon is started
     Then the pool "chat" becomes running
-    When the pid of "chat/1" is noted
+    When I note the pid of "chat/1"
     And I note the newest cursor
     And I follow the events of "chat" from there
     And the disk is full for the daemon

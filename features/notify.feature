@@ -37,7 +37,7 @@ Feature: Engines that say themselves that they are ready
     When the daemon is started
     Then the engine "chat/0" writes "waiting"
     And the engine "chat/0" becomes starting
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And the daemon is killed with SIGKILL
     And the file "go" is made
     Then the engine "chat/0" writes "READY=1: errno 111"

@@ -13,9 +13,9 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
   Scenario: When all slots are held one is queued, with a position and an estimate
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat" with:
+    When alice takes a lease on "chat" with:
       | ttlMs | 20000 |
-    And bob asks for a lease of "chat"
+    And bob asks for a lease on "chat"
     Then the answer is 202 with:
       | outcome            | queued              |
       | id                 | /^t-[0-9a-f-]{36}$/ |
@@ -26,11 +26,11 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
       | estimateBasis      | ttl                 |
       | draining           | false               |
       | token              | undefined           |
-    When carol asks for a lease of "chat"
+    When carol asks for a lease on "chat"
     Then the answer is 202 with:
       | queuePosition   | 2             |
       | estimatedWaitMs | /^[1-9][0-9]{4}$/ |
-    When bob sends GET "/v1/tickets/TICKET"
+    When bob shows the ticket
     Then the answer is 200 with:
       | state         | queued |
       | queuePosition | 1      |
@@ -41,14 +41,14 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
     And the metric 'poold_pool_queue_depth{pool="chat"}' is 2
     And the metric 'poold_pool_active_leases{pool="chat"}' is 1
     When alice releases the lease
-    And bob sends GET "/v1/tickets/TICKET"
+    And bob shows the ticket
     Then the answer is 200 with:
       | state           | granted |
       | lease.engine.id | chat/0  |
       | lease.slot      | 0       |
       | lease.token     | /^\S+$/ |
     And bob holds the lease
-    When carol sends GET "/v1/tickets/TICKET"
+    When carol shows the ticket
     Then the answer is 200 with:
       | state         | queued |
       | queuePosition | 1      |
@@ -56,10 +56,10 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
   Scenario: Whoever came first is served first
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob waits for a lease of "chat"
-    And carol waits for a lease of "chat"
-    And dave waits for a lease of "chat"
+    When alice takes a lease on "chat"
+    And bob waits for a lease on "chat"
+    And carol waits for a lease on "chat"
+    And dave waits for a lease on "chat"
     Then the queue of "chat" is:
       | holder | queuePosition | state  | id        |
       | bob    | 1             | queued | undefined |
@@ -67,15 +67,15 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
       | dave   | 3             | queued | undefined |
     And the metric 'poold_queue_oldest_seconds{pool="chat"}' is at least 0.05
     When alice releases the lease
-    Then bob gets a lease of "chat/0"
+    Then bob gets a lease on "chat/0"
     And the queue of "chat" is:
       | holder | queuePosition |
       | carol  | 1             |
       | dave   | 2             |
     When bob releases the lease
-    Then carol gets a lease of "chat/0"
+    Then carol gets a lease on "chat/0"
     When carol releases the lease
-    Then dave gets a lease of "chat/0"
+    Then dave gets a lease on "chat/0"
     And nobody waits for "chat"
     And the tokens of "alice, bob, carol, dave" rise in this order
     And the metric 'poold_lease_wait_seconds_count{pool="chat"}' is 3
@@ -91,13 +91,13 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
   Scenario: The higher priority goes first, and order decides among equals
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob waits for a lease of "chat"
-    And carol waits for a lease of "chat" with:
+    When alice takes a lease on "chat"
+    And bob waits for a lease on "chat"
+    And carol waits for a lease on "chat" with:
       | priority | 9 |
-    And dave waits for a lease of "chat" with:
+    And dave waits for a lease on "chat" with:
       | priority | 0 |
-    And erin waits for a lease of "chat" with:
+    And erin waits for a lease on "chat" with:
       | priority | 9 |
     Then the queue of "chat" is:
       | holder | priority | queuePosition |
@@ -106,13 +106,13 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
       | bob    | 5        | 3             |
       | dave   | 0        | 4             |
     When alice releases the lease
-    Then carol gets a lease of "chat/0"
+    Then carol gets a lease on "chat/0"
     When carol releases the lease
-    Then erin gets a lease of "chat/0"
+    Then erin gets a lease on "chat/0"
     When erin releases the lease
-    Then bob gets a lease of "chat/0"
+    Then bob gets a lease on "chat/0"
     When bob releases the lease
-    Then dave gets a lease of "chat/0"
+    Then dave gets a lease on "chat/0"
 
   Scenario: Whoever has waited long is not overtaken for ever
     Given the pool "chat":
@@ -124,18 +124,18 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
       """
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob waits for a lease of "chat" with:
+    When alice takes a lease on "chat"
+    And bob waits for a lease on "chat" with:
       | priority | 2 |
     And bob has come to priority 9 in the queue of "chat"
-    And carol waits for a lease of "chat" with:
+    And carol waits for a lease on "chat" with:
       | priority | 9 |
     Then the queue of "chat" is:
       | holder | priority | queuePosition |
       | bob    | 9        | 1             |
       | carol  | 9        | 2             |
     When alice releases the lease
-    Then bob gets a lease of "chat/0"
+    Then bob gets a lease on "chat/0"
 
   Scenario: A full queue takes nobody in, and says when to come back
     Given the pool "chat":
@@ -147,14 +147,14 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
       """
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob waits for a lease of "chat"
-    And carol asks for a lease of "chat"
-    And dave asks for a lease of "chat" with:
+    When alice takes a lease on "chat"
+    And bob waits for a lease on "chat"
+    And carol asks for a lease on "chat"
+    And dave asks for a lease on "chat" with:
       | priority | 9 |
     Then it is refused with 429 queue_full, saying "2 are waiting, the pool's queue.limit"
     And the answer has the header "retry-after" like "^1$"
-    When dave waits for a lease of "chat"
+    When dave waits for a lease on "chat"
     And dave is answered
     Then it is refused with 429 queue_full
     And the metric 'poold_queue_rejected_total{pool="chat",reason="queue_full"}' is 2
@@ -173,9 +173,9 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
       """
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob asks for a lease of "chat"
-    And carol waits for a lease of "chat" with:
+    When alice takes a lease on "chat"
+    And bob asks for a lease on "chat"
+    And carol waits for a lease on "chat" with:
       | waitMs | 300 |
     And carol is answered
     Then it is refused with 503 queue_timeout, saying "no slot came free within 300 ms"
@@ -195,10 +195,10 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
   Scenario: Whoever hangs up has left
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob waits for a lease of "chat"
-    And carol waits for a lease of "chat" by a connection
-    And dave waits for a lease of "chat"
+    When alice takes a lease on "chat"
+    And bob waits for a lease on "chat"
+    And carol waits for a lease on "chat" by a connection
+    And dave waits for a lease on "chat"
     Then carol hears "queued" with:
       | queuePosition | 2 |
     When bob hangs up
@@ -213,41 +213,41 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
     And the events of "chat" tell "ticket.left" with:
       | holder | carol |
     When alice releases the lease
-    Then dave gets a lease of "chat/0"
+    Then dave gets a lease on "chat/0"
     And "chat" has granted 1 of 1 slots
 
   Scenario: Whoever asks again by the same key waits on when its first connection breaks
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob waits for a lease of "chat" with:
+    When alice takes a lease on "chat"
+    And bob waits for a lease on "chat" with:
       | key | order-9 |
-    And bob asks again for a lease of "chat", and then the first connection breaks, with:
+    And bob asks again for a lease on "chat", and then the first connection breaks, with:
       | key | order-9 |
     Then the queue of "chat" is:
       | holder | queuePosition |
       | bob    | 1             |
     When alice releases the lease
-    Then bob gets a lease of "chat/0"
+    Then bob gets a lease on "chat/0"
     And bob holds the lease
     And "chat" has granted 1 of 1 slots
-    When carol waits for a lease of "chat" with:
+    When carol waits for a lease on "chat" with:
       | key | order-10 |
     And carol hangs up
     Then nobody waits for "chat"
-    When carol waits for a lease of "chat" with:
+    When carol waits for a lease on "chat" with:
       | key | order-10 |
     Then the queue of "chat" is:
       | holder |
       | carol  |
     When bob releases the lease
-    Then carol gets a lease of "chat/0"
+    Then carol gets a lease on "chat/0"
 
   Scenario: A lease that waits by its connection is granted by it
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob waits for a lease of "chat" by a connection
+    When alice takes a lease on "chat"
+    And bob waits for a lease on "chat" by a connection
     Then bob hears "queued" with:
       | queuePosition | 1 |
       | estimateBasis | ttl |
@@ -269,19 +269,19 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
       """
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob asks for a lease of "chat"
-    And carol waits for a lease of "chat"
+    When alice takes a lease on "chat"
+    And bob asks for a lease on "chat"
+    And carol waits for a lease on "chat"
     And alice releases the lease
     Then the queue of "chat" is:
       | holder | queuePosition |
       | carol  | 1             |
     And "chat" has granted 1 of 1 slots
     And the leases of "chat" are held by "bob"
-    And carol gets a lease of "chat/0"
+    And carol gets a lease on "chat/0"
     And the daemon logs "lease.expired" for "chat/0" with:
       | holder | bob |
-    When bob sends GET "/v1/tickets/TICKET"
+    When bob shows the ticket
     Then the answer is 200 with:
       | state | granted |
       | lease | null    |
@@ -297,9 +297,9 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
       """
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob asks for a lease of "chat"
-    And carol asks for a lease of "chat"
+    When alice takes a lease on "chat"
+    And bob asks for a lease on "chat"
+    And carol asks for a lease on "chat"
     And carol watches the ticket
     Then the events of "chat" tell "ticket.left" with:
       | holder | bob |
@@ -307,7 +307,7 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
     And the answer is 200 with:
       | state         | queued |
       | queuePosition | 1      |
-    When bob sends GET "/v1/tickets/TICKET"
+    When bob shows the ticket
     Then the answer is 200 with:
       | state | left |
     When carol sends DELETE "/v1/tickets/TICKET"
@@ -320,14 +320,14 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
   Scenario: Tickets do not outlive the daemon
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob asks for a lease of "chat"
-    And carol waits for a lease of "chat"
+    When alice takes a lease on "chat"
+    And bob asks for a lease on "chat"
+    And carol waits for a lease on "chat"
     And the daemon is killed with SIGKILL
     And the daemon is started again
     Then nobody waits for "chat"
     And alice holds the lease
-    When bob sends GET "/v1/tickets/TICKET"
+    When bob shows the ticket
     Then it is refused with 404 ticket_not_found, saying "tickets do not outlive a restart of the daemon"
     And the answer is 404 with:
       | retriable | true |
@@ -337,8 +337,8 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
   Scenario: A promotion that nobody had claimed is lost with the daemon
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob asks for a lease of "chat"
+    When alice takes a lease on "chat"
+    And bob asks for a lease on "chat"
     And alice releases the lease
     Then the leases of "chat" are held by "bob"
     When the daemon is killed with SIGKILL
@@ -351,50 +351,26 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
   Scenario: A stop refuses at once whoever waits
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob waits for a lease of "chat"
-    And carol waits for a lease of "chat" by a connection
-    And dave asks for a lease of "chat"
+    When alice takes a lease on "chat"
+    And bob waits for a lease on "chat"
+    And carol waits for a lease on "chat" by a connection
+    And dave asks for a lease on "chat"
     And I run poolctl "stop chat --no-wait"
     And bob is answered
     Then it is refused with 503 pool_stopped
     And carol hears "refused" with:
       | code | pool_stopped |
     And the connection of carol ends
-    When dave sends GET "/v1/tickets/TICKET"
+    When dave shows the ticket
     Then the answer is 200 with:
       | state      | refused      |
       | error.code | pool_stopped |
     And nobody waits for "chat"
     And the metric 'poold_queue_rejected_total{pool="chat",reason="pool_stopped"}' is 3
-    When erin asks for a lease of "chat"
+    When erin asks for a lease on "chat"
     Then it is refused with 503 pool_stopped, saying "poolctl start chat"
     When alice releases the lease
     Then the pool "chat" becomes stopped
-
-  Scenario: Whoever was queued before a drain is served by it, whoever comes later is not
-    When the daemon is started
-    Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob waits for a lease of "chat"
-    And I run poolctl "drain chat --no-wait --reason upgrade"
-    Then the pool "chat" becomes draining
-    When carol asks for a lease of "chat"
-    Then it is refused with 503 pool_draining
-    And the answer is 503 with:
-      | reason                            | MAINTENANCE |
-      | maintenance.type                  | drain       |
-      | maintenance.allowsQueueProcessing | true        |
-      | maintenance.acceptsNewConnections | false       |
-      | retryAfterMs                      | /^\d+$/     |
-    And the answer has the header "retry-after" like "^\d+$"
-    When alice releases the lease
-    Then bob gets a lease of "chat/0"
-    And the lease of bob shows:
-      | draining   | true      |
-      | deadlineAt | /^20.*Z$/ |
-    When bob releases the lease
-    Then the pool "chat" becomes drained
 
   Scenario: Whoever will not wait is told what is in the way
     Given the pool "chat":
@@ -404,14 +380,12 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
       """
     When the daemon is started
     Then the pool "chat" becomes starting
-    When alice asks for a lease of "chat" with:
-      | waitMs | 0 |
+    When alice asks for a lease on "chat" without waiting
     Then it is refused with 503 no_ready_engine
-    When bob waits for a lease of "chat"
+    When bob waits for a lease on "chat"
     And the file "go" is made
-    Then bob gets a lease of "chat/0"
-    When alice asks for a lease of "chat" with:
-      | waitMs | 0 |
+    Then bob gets a lease on "chat/0"
+    When alice asks for a lease on "chat" without waiting
     Then it is refused with 503 no_free_slot
     And nobody waits for "chat"
     When I run poolctl "lease acquire chat --wait 0s"
@@ -430,31 +404,30 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
       """
     When the daemon is started
     Then the pool "chat" becomes failed
-    When alice asks for a lease of "chat" with:
-      | waitMs | 0 |
+    When alice asks for a lease on "chat" without waiting
     Then it is refused with 503 breaker_open
-    When alice asks for a lease of "chat"
+    When alice asks for a lease on "chat"
     Then it is refused with 503 breaker_open
     And the answer is 503 with:
       | retryAfterMs | /^2\d{5}$/ |
       | retriable    | true       |
     And the answer has the header "retry-after" like "^(2\d\d|300)$"
-    When bob waits for a lease of "chat" with:
+    When bob waits for a lease on "chat" with:
       | waitMs | 500000 |
     Then the queue of "chat" is:
       | holder |
       | bob    |
     When the fault of "chat/0" is repaired
     And I run poolctl "reset chat"
-    Then bob gets a lease of "chat/0"
+    Then bob gets a lease on "chat/0"
 
   Scenario: Whoever waits is served by the engine that comes back
     When the daemon is started
     Then the pool "chat" becomes running
-    When alice takes a lease of "chat"
-    And bob waits for a lease of "chat"
+    When alice takes a lease on "chat"
+    And bob waits for a lease on "chat"
     And the engine "chat/0" is killed with SIGKILL
-    Then bob gets a lease of "chat/0"
+    Then bob gets a lease on "chat/0"
     And the lease of bob shows:
       | engine.generation | 2 |
     And the lease of alice has ended as engine_lost
@@ -465,10 +438,10 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
     When I run poolctl "queue chat"
     Then it succeeds
     And it complains "nobody waits for chat"
-    When alice takes a lease of "chat" with:
+    When alice takes a lease on "chat" with:
       | ttlMs | 60000 |
-    And bob waits for a lease of "chat"
-    And carol waits for a lease of "chat" with:
+    And bob waits for a lease on "chat"
+    And carol waits for a lease on "chat" with:
       | priority | 7 |
     And I run poolctl "queue chat"
     Then it succeeds

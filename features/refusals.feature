@@ -67,6 +67,72 @@ Feature: Bad input is refused with a code and a sentence, and changes nothing
     Then it exits with 2
     And nothing has changed
 
+  Scenario: Deadlines, variables and operations that are none
+    Given the pool "chat":
+      """
+      engine: { command: [sleep, "${vars.time}"], vars: { time: "1000" }, settable: { time: '^\\d+$' } }
+      readyAfter: 30ms
+      leases: { ttl: 10m }
+      """
+    When the daemon is started
+    Then the pool "chat" becomes running
+    When ann takes a lease on "chat"
+    And I note all that poold knows
+    Then POST "/v1/pools/chat/drain" refuses each of these as an invalid_request:
+      | body                             | words      |
+      | {"deadlineMs": -1}               | deadlineMs |
+      | {"deadlineMs": 1.5}              | deadlineMs |
+      | {"deadlineMs": 1e300}            | deadlineMs |
+      | {"deadlineMs": 9007199254740991} | deadlineMs |
+      | {"deadlineMs": "5m"}             | deadlineMs |
+      | {"deadline": 5000}               | did you mean "deadlineMs"? |
+      | {"extend": "yes"}                | extend     |
+      | {"reason": 7}                    | reason     |
+    And POST "/v1/pools/chat/reload" refuses each of these as an invalid_request:
+      | body                             | words      |
+      | {"deadlineMs": -1}               | deadlineMs |
+      | {"strategy": "blue"}             | strategy   |
+      | {"vars": {"time": 5}}            | vars       |
+      | {"vars": ["time"]}               | vars       |
+      | {"cutLeases": 1}                 | cutLeases  |
+    When I run poolctl "drain chat --deadline -5s"
+    Then it exits with 2
+    When I run poolctl "drain chat --deadline 5"
+    Then it exits with 2
+    When I run poolctl "drain chat --deadline 999999999h"
+    Then it exits with 2
+    When I run poolctl "drain chat/9"
+    Then it exits with 3
+    When I run poolctl "resume chat/9"
+    Then it exits with 3
+    When I run poolctl "reload chat/0"
+    Then it exits with 2
+    When I run poolctl "reload chat --set tiem=5"
+    Then it exits with 2
+    And it complains 'there is no variable "tiem"; there are time'
+    When I run poolctl "reload chat --set time=-5"
+    Then it exits with 2
+    And it complains "as engine.settable demands"
+    When I run poolctl "reload chat --strategy blue"
+    Then it exits with 2
+    When I run poolctl "operations --cancel"
+    Then it exits with 2
+    When I run poolctl "operations op-000000000000 --cancel"
+    Then it exits with 3
+    And nothing has changed
+    And ann holds the lease on "chat/0"
+
+  Scenario: What is over cannot be cancelled any more
+    When the daemon is started
+    Then the pool "chat" becomes running
+    When I run poolctl "drain chat --reason -quick"
+    Then it succeeds
+    And the message of the pool "chat" is like ": -quick; poolctl resume chat starts it$"
+    When I cancel the newest operation of "chat"
+    Then it exits with 7
+    And it complains "it is over"
+    And the pool "chat" becomes drained
+
   Scenario: Bodies that are not what they should be
     When the daemon is started
     Then the pool "chat" becomes running

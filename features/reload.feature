@@ -1,7 +1,11 @@
 Feature: Reloading: new engines prove themselves before the old ones go
 
-  Background:
-    Given the file "a" is made
+  Background: nobody renews a lease here
+    Given beside the pools the configuration says:
+      """
+      defaults: { leases: { ttl: 10m } }
+      """
+    And the file "a" is made
     And the pool "chat":
       """
       engine:
@@ -28,7 +32,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       """
     When the daemon is started
     Then the pool "chat" becomes running
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I note the newest cursor
     And I follow the events of "chat" from there
     And I begin poolctl "reload chat --version v2 --set model=b --deadline 5m --reason 'better model'"
@@ -44,8 +48,8 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | reason        | reload                             |
       | message       | /^reload \(blue-green\), 0 of 2 replaced; / |
       | engineVersion | v1                                 |
-    When "bob" takes a lease on "chat"
-    Then "bob" holds its lease on "chat/1"
+    When bob takes a lease on "chat"
+    Then bob holds the lease on "chat/1"
     When the file "b" is made
     Then the engines of "chat" become:
       | id     | role     | generation | state    | version | activeLeases |
@@ -58,15 +62,17 @@ Feature: Reloading: new engines prove themselves before the old ones go
     And the file "run/engines/chat-0.json" becomes JSON with generation 2
     And the file "run/engines/chat-0.json" becomes JSON with version v2
     And the file "run/engines/chat-0.pid" holds the pid of "chat/0"
-    And "ann" holds its lease on "chat/0"
-    And a renewal tells "ann":
+    And ann holds the lease on "chat/0"
+    When ann renews the lease
+    Then the answer is 200 with:
       | draining | true |
-    When "cid" takes a lease on "chat"
-    Then "cid" holds its lease on "chat/0"
-    And a renewal tells "cid":
+    When cid takes a lease on "chat"
+    Then cid holds the lease on "chat/0"
+    When cid renews the lease
+    Then the answer is 200 with:
       | draining | false |
-    When "ann" gives its lease back
-    And "bob" gives its lease back
+    When ann releases the lease
+    And bob releases the lease
     Then the running poolctl ends with code 0
     And the running poolctl prints "reload chat: reloaded"
     And I am told in this order:
@@ -89,7 +95,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | id     | role    | generation | state |
       | chat/0 | serving | 2          | ready |
       | chat/1 | serving | 2          | ready |
-    And "cid" holds its lease on "chat/0"
+    And cid holds the lease on "chat/0"
     And the engine "chat/0" consists of 1 process
     And the pool "chat" becomes running
     And the pool "chat" has restartCount 0
@@ -102,11 +108,11 @@ Feature: Reloading: new engines prove themselves before the old ones go
     Given the file "b" is made
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "reload chat --set model=b --deadline 400ms"
     Then it exits with 4
     And it prints "reload chat: forced"
-    And a renewal tells "ann" that its lease has ended, like "its deadline has come"
+    And the lease of ann has ended as forced, saying "its deadline has come"
     And the engines of "chat" become:
       | role    | generation | state |
       | serving | 2          | ready |
@@ -123,18 +129,17 @@ Feature: Reloading: new engines prove themselves before the old ones go
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When I note url of "chat/0"
-    And "ann" takes a lease on "chat"
+    When I note the url of "chat/0"
+    And ann takes a lease on "chat"
     And I note the newest cursor
     And I follow the events of "chat" from there
     And I begin poolctl "reload chat --version v2"
     Then the engine "chat/0" becomes draining
     And the message of the engine "chat/0" is like "^1 leases are held; ends when nobody uses it any more, in .* at the latest: then the reload is called off$"
     And the pool "chat" becomes reloading
-    When "bob" waits for a lease on "chat"
-    And "ann" gives its lease back
-    Then "bob" is granted an engine
-    And "bob" holds its lease on "chat/0"
+    When bob waits for a lease on "chat"
+    And ann releases the lease
+    Then bob gets a lease on "chat/0"
     And the running poolctl ends with code 0
     And I am told in this order:
       | reload.started  |        | strategy | rolling   |
@@ -144,7 +149,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | reload.finished |        | outcome  | reloaded  |
       | lease.granted   | chat/0 | holder   | bob       |
     And the daemon says "maxSurge is 0: its port is fixed, so the old engine goes before the new one comes"
-    And url of "chat/0" is what I noted
+    And the url of "chat/0" is still the same
     And the engine "chat/0" has version v2
     And the engine "chat/0" has generation 2
     When I run poolctl "reload chat --version v3 --strategy blue-green"
@@ -184,9 +189,9 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | reload.started  | chat   |
       | engine.exited   | chat/0 |
       | engine.starting | chat/0 |
-    When "ann" waits for a lease on "chat"
+    When ann waits for a lease on "chat"
     And the file "b" is made
-    Then "ann" is granted an engine
+    Then ann gets a lease on "chat/0"
     And the running poolctl ends with code 0
     And the engines of "chat" become:
       | role    | generation | state |
@@ -203,8 +208,8 @@ Feature: Reloading: new engines prove themselves before the old ones go
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
-    And "ann" takes a lease on "chat"
+    When I note the pid of "chat/0"
+    And ann takes a lease on "chat"
     And I run poolctl "reload chat --version v2 --set model=b"
     Then it exits with 1
     And it complains "reload chat: rolled_back: cannot reload chat: the new chat/0 failed: "
@@ -216,8 +221,9 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | role    | generation | state | version | failures | breaker |
       | serving | 1          | ready | v1      | 0        | closed  |
     And the pid of "chat/0" is still the same
-    And "ann" holds its lease on "chat/0"
-    And a renewal tells "ann":
+    And ann holds the lease on "chat/0"
+    When ann renews the lease
+    Then the answer is 200 with:
       | draining | false |
     And the status of "chat" shows:
       | state            | running |
@@ -240,7 +246,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And I run poolctl "reload chat --set model=bad"
     Then it exits with 1
     And it complains "the new chat/0 failed: ended with exit code 3 before it was ready: bad is broken"
@@ -269,7 +275,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And I run poolctl "reload chat --set model=b"
     Then it exits with 1
     And it complains "the new chat/0 failed: ended with exit code 1"
@@ -288,12 +294,12 @@ Feature: Reloading: new engines prove themselves before the old ones go
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And I begin poolctl "reload chat --version v2"
     Then the candidate of "chat/0" becomes ready
     When the candidate of "chat/0" is told "status=503"
     Then the running poolctl ends with code 1
-    And the running poolctl prints "the new chat/0 was ready and did not stay so"
+    And the running poolctl complains "the new chat/0 was ready and did not stay so"
     And the newest operation of "chat" comes to be:
       | outcome    | rolled_back         |
       | error.code | health_check_failed |
@@ -301,6 +307,42 @@ Feature: Reloading: new engines prove themselves before the old ones go
     And the engines of "chat" become:
       | role    | generation | version | state |
       | serving | 1          | v1      | ready |
+
+  Scenario: What is new is prepared once, while the old one serves on
+    Given the file "fetched-a" is made
+    And the pool "chat":
+      """
+      engine:
+        command: [sleep, "1000"]
+        prepare: { command: [sh, -c, 'echo "$1" >> DIR/fetches; until test -e "DIR/fetched-$1"; do sleep 0.02; done', sh, "${vars.model}"] }
+        vars: { model: a }
+      replicas: 2
+      readyAfter: 50ms
+      reload: { soak: 50ms }
+      """
+    When the daemon is started
+    Then the pool "chat" becomes running
+    And the file "fetches" has 1 line
+    When I begin poolctl "reload chat --set model=b --strategy recreate"
+    Then the file "fetches" comes to 2 lines
+    And the pool "chat" becomes reloading
+    And the engines of "chat" become:
+      | role    | generation | state |
+      | serving | 1          | ready |
+      | serving | 1          | ready |
+    When ann takes a lease on "chat"
+    Then ann holds the lease on "chat/0"
+    When ann renews the lease
+    Then the answer is 200 with:
+      | draining | false |
+    When the file "fetched-b" is made
+    And ann releases the lease
+    Then the running poolctl ends with code 0
+    And the engines of "chat" become:
+      | role    | generation | state |
+      | serving | 2          | ready |
+      | serving | 2          | ready |
+    And the file "fetches" has 2 lines
 
   Scenario: What cannot be prepared is not even started
     Given the pool "chat":
@@ -313,7 +355,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And I run poolctl "reload chat --set model=b"
     Then it exits with 1
     And it complains "no such model"
@@ -339,7 +381,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And I run poolctl "reload chat --set binary=missing.sh"
     Then it exits with 1
     And it complains "missing.sh"
@@ -363,7 +405,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       """
     When the daemon is started
     Then the pool "chat" becomes running
-    When the pid of "chat/1" is noted
+    When I note the pid of "chat/1"
     And I run poolctl "reload chat --version v2 --set model=bad"
     Then it exits with 1
     And it prints nothing
@@ -391,7 +433,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       """
     When the daemon is started
     Then the pool "chat" becomes running
-    When the pid of "chat/2" is noted
+    When I note the pid of "chat/2"
     And I run poolctl "reload chat --version v2 --set model=breaks-1"
     Then it exits with 1
     And the engines of "chat" become:
@@ -509,7 +551,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | overrides.1.value     | b                 |
       | overrides.1.fileValue | a                 |
       | overrides.1.by        | /^.+@notty \(claimed\)$/ |
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And the daemon is killed with SIGKILL
     And the daemon is started again
     Then the status of "chat" shows:
@@ -546,7 +588,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
   Scenario: A dry run says what would happen, and does nothing
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I note all that poold knows
     And I run poolctl "reload chat --version v2 --set model=b --dry-run"
     Then it succeeds
@@ -564,8 +606,8 @@ Feature: Reloading: new engines prove themselves before the old ones go
   Scenario: A drain that runs out before the commit calls the reload off, and the original serves on
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
-    And "ann" takes a lease on "chat"
+    When I note the pid of "chat/0"
+    And ann takes a lease on "chat"
     And I run poolctl "reload chat --version v2 --strategy recreate --deadline 400ms"
     Then it exits with 1
     And it complains "chat/0 was still in use at the deadline of its drain: leases are held by ann; --cut-leases would have cut them"
@@ -573,26 +615,27 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | outcome    | rolled_back   |
       | error.code | drain_timeout |
     And the pid of "chat/0" is still the same
-    And a renewal tells "ann":
+    When ann renews the lease
+    Then the answer is 200 with:
       | draining   | false |
       | deadlineAt | null  |
     And the pool "chat" becomes running
     And the engine "chat/0" has version v1
     And the daemon has logged "engine.starting" for "chat/0" 1 time
-    When "bob" takes a lease on "chat"
-    Then "bob" holds its lease on "chat/0"
+    When bob takes a lease on "chat"
+    Then bob holds the lease on "chat/0"
     And the metric 'poold_reload_failure_total{pool="chat",reason="drain_timeout"}' is 1
 
   Scenario: --cut-leases takes them away at the deadline instead
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "reload chat --version v2 --strategy recreate --deadline 400ms --cut-leases"
     Then it exits with 4
     And it prints "reload chat: forced"
     And it complains "cut ann, who had held chat/0 for"
-    And a renewal tells "ann" that its lease has ended, like "its deadline has come"
-    And the leases of "chat" were cut not before the deadline
+    And the lease of ann has ended as forced, saying "its deadline has come"
+    And nothing of "chat" was cut before the deadline
     And the engines of "chat" become:
       | role    | generation | version | state |
       | serving | 2          | v2      | ready |
@@ -600,14 +643,14 @@ Feature: Reloading: new engines prove themselves before the old ones go
   Scenario: A restart is a reload of the same spec
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I begin poolctl "restart chat --reason 'it leaks'"
     Then the engines of "chat" become:
       | role     | generation | version | state    | activeLeases |
       | serving  | 2          | v1      | ready    | 0            |
       | retiring | 1          | v1      | draining | 1            |
-    And "ann" holds its lease on "chat/0"
-    When "ann" gives its lease back
+    And ann holds the lease on "chat/0"
+    When ann releases the lease
     Then the running poolctl ends with code 0
     And the running poolctl prints "restart chat: restarted"
     And the newest operation of "chat" comes to be:
@@ -619,9 +662,9 @@ Feature: Reloading: new engines prove themselves before the old ones go
   Scenario: A restart --now cuts
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "restart chat --now"
-    Then a renewal tells "ann" that its lease has ended, like "chat/0"
+    Then the lease of ann has ended as revoked, saying "chat/0"
     And the engines of "chat" become:
       | role    | generation | state |
       | serving | 2          | ready |
@@ -680,7 +723,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | state | queued |
     When I run poolctl "reload chat --version v4 --set model=c --no-wait"
     Then the running poolctl ends with code 7
-    And the running poolctl prints "reload chat: superseded"
+    And the running poolctl complains "reload chat: superseded"
     And the engine "chat/0" has version v1
     When the file "b" is made
     Then the newest operation of "chat" comes to be:
@@ -693,7 +736,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
   Scenario: A reload that is cancelled goes back
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And I begin poolctl "reload chat --version v2 --set model=b"
     Then the candidate of "chat/0" becomes starting
     When I cancel the running operation of "chat"
@@ -713,32 +756,82 @@ Feature: Reloading: new engines prove themselves before the old ones go
   Scenario: A drain takes a reload back first
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I begin poolctl "reload chat --version v2 --set model=b"
     Then the candidate of "chat/0" becomes starting
     When I run poolctl "drain chat --deadline 5m --no-wait"
     Then the running poolctl ends with code 7
-    And the running poolctl prints "reload chat: cancelled"
+    And the running poolctl complains "reload chat: cancelled"
     And the engines of "chat" become:
       | role    | generation | state    | activeLeases |
       | serving | 1          | draining | 1            |
-    When "ann" gives its lease back
+    When ann releases the lease
     Then the pool "chat" becomes drained
     And nothing is left of the engine "chat/0"
     When I run poolctl "resume chat"
     Then it succeeds
     And the engine "chat/0" has version v1
 
+  Scenario: A drain of one engine takes a reload back first too, and leaves the others alone
+    Given the pool "chat":
+      """
+      engine: { command: [ENGINES/loads-model.sh, "DIR/${vars.model}"], version: v1, vars: { model: a } }
+      replicas: 2
+      probes: { startup: { logLine: { pattern: "^loaded" } } }
+      reload: { soak: 50ms }
+      """
+    When the daemon is started
+    Then the pool "chat" becomes running
+    When ann takes a lease on "chat"
+    And bob takes a lease on "chat"
+    And I begin poolctl "reload chat --version v2 --set model=b"
+    Then the candidate of "chat/1" becomes starting
+    When I run poolctl "drain chat/0 --deadline 5m --no-wait --reason 'it hums'"
+    Then the running poolctl ends with code 7
+    And the running poolctl complains "reload chat: cancelled"
+    And the engines of "chat" become:
+      | id     | role    | generation | version | state    | activeLeases |
+      | chat/0 | serving | 1          | v1      | draining | 1            |
+      | chat/1 | serving | 1          | v1      | ready    | 1            |
+    And bob holds the lease on "chat/1"
+    When ann releases the lease
+    Then the newest operation of "chat" comes to be:
+      | kind    | drain   |
+      | outcome | drained |
+    And the status of "chat" shows:
+      | state            | degraded |
+      | engineVersion    | v1       |
+      | engines.0.state  | stopped  |
+      | engines.0.reason | drained  |
+      | overrides.length | 1        |
+    And nothing is left of the engine "chat/0"
+    And the engine "chat/1" consists of 1 process
+
+  Scenario: A stop takes a reload back first
+    When the daemon is started
+    Then the engine "chat/0" becomes ready
+    When I begin poolctl "reload chat --version v2 --set model=b"
+    Then the candidate of "chat/0" becomes starting
+    When I run poolctl "stop chat"
+    Then it succeeds
+    And the running poolctl ends with code 7
+    And the running poolctl complains "reload chat: cancelled"
+    And the pool "chat" becomes stopped
+    And nothing is left of the engine "chat/0"
+    When I run poolctl "start chat"
+    Then it succeeds
+    And the engine "chat/0" has version v1
+
   Scenario: A reload during a drain waits for its end
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "drain chat --deadline 5m --no-wait"
     And I begin poolctl "reload chat --version v2"
     Then the newest operation of "chat" comes to be:
       | kind  | reload |
       | state | queued |
-    When "ann" gives its lease back
+    When ann releases the lease
     Then the running poolctl ends with code 0
     And the running poolctl prints "reload chat: recorded"
     And the pool "chat" becomes drained
@@ -780,7 +873,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
   Scenario: A reload goes on over the death of the daemon where its new engines live
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When "ann" takes a lease on "chat"
+    When ann takes a lease on "chat"
     And I run poolctl "reload chat --version v2 --set model=b --no-wait"
     Then the candidate of "chat/0" becomes starting
     And the engine "chat/0" consists of 2 processes
@@ -790,7 +883,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | role      | generation | version | state    |
       | serving   | 1          | v1      | ready    |
       | candidate | 2          | v2      | starting |
-    And "ann" holds its lease on "chat/0"
+    And ann holds the lease on "chat/0"
     When the file "b" is made
     Then the engines of "chat" become:
       | role     | generation | version | state    |
@@ -798,8 +891,8 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | retiring | 1          | v1      | draining |
     When the daemon is killed with SIGKILL
     And the daemon is started again
-    Then "ann" holds its lease on "chat/0"
-    When "ann" gives its lease back
+    Then ann holds the lease on "chat/0"
+    When ann releases the lease
     Then the newest operation of "chat" comes to be:
       | kind    | reload   |
       | outcome | reloaded |
@@ -811,7 +904,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
   Scenario: A reload whose new engine died with the daemon goes back, and says so
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And I run poolctl "reload chat --version v2 --set model=b --no-wait"
     Then the candidate of "chat/0" becomes starting
     When the candidate of "chat/0" is killed after the daemon

@@ -86,7 +86,7 @@ Feature: Starting engines and the gate to ready
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And the engine "chat/0" is told "status=503"
     Then the engine "chat/0" becomes unready
     And the message of the engine "chat/0" is like "its readiness probe fails; last probe: .*/health answered 503"

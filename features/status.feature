@@ -282,14 +282,14 @@ Feature: Status, health, history, operations, events and metrics
     And the engine "chat/1" becomes ready
     When I run poolctl "stop chat/1"
     Then it succeeds
-    And the history of "chat" is:
+    And the history of "chat" comes to:
       | engine | generation | class     | code | failure | version | matchedLine         |
       | chat/1 | 1          | requested | null | false   | v2      | null                |
       | chat/0 | 2          | gpu       | 3    | true    | v2      | CUDA error: too hot |
       | chat/0 | 1          | gpu       | 3    | true    | v2      | CUDA error: too hot |
     When the daemon is killed with SIGKILL
     And the daemon is started again
-    Then the history of "chat/0" is:
+    Then the history of "chat/0" comes to:
       | engine | generation | class | lastLines.0         | startedAt | at      | uptimeMs | readyMs |
       | chat/0 | 2          | gpu   | CUDA error: too hot | /^20.*Z$/ | /^20.*Z$/ | /^\d+$/  | null    |
       | chat/0 | 1          | gpu   | CUDA error: too hot | /^20.*Z$/ | /^20.*Z$/ | /^\d+$/  | null    |
@@ -369,7 +369,7 @@ Feature: Status, health, history, operations, events and metrics
       """
     When the daemon is started
     Then the pool "chat" becomes running
-    When the pid of "chat/1" is noted
+    When I note the pid of "chat/1"
     And the file "model" is removed
     And I run poolctl "restart chat --no-wait"
     Then it succeeds

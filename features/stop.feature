@@ -47,7 +47,7 @@ Feature: Stopping engines, and starting them again by hand
     When the daemon is started
     Then the engine "chat/0" becomes ready
     And the engine "chat/1" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And I run poolctl "stop chat/1 --reason 'it hums'"
     Then it succeeds
     And the pool "chat" becomes running
@@ -110,7 +110,7 @@ Feature: Stopping engines, and starting them again by hand
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And I run poolctl "stop chat"
     Then it succeeds
     And it prints "stop chat: stopped"
@@ -215,7 +215,7 @@ Feature: Stopping engines, and starting them again by hand
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And I run poolctl "scale chat 4 --reason 'busy day'"
     Then it succeeds
     And it prints "scale chat: scaled"
@@ -302,7 +302,7 @@ Feature: Stopping engines, and starting them again by hand
     When the daemon is started
     Then the engine "chat/0" becomes ready
     And the engine "chat/1" becomes ready
-    When the pid of "chat/1" is noted
+    When I note the pid of "chat/1"
     And the file "broken" is made
     And I run poolctl "restart chat"
     Then it exits with 1
@@ -324,7 +324,7 @@ Feature: Stopping engines, and starting them again by hand
     When the daemon is started
     Then the engine "chat/0" becomes ready
     And the engine "chat/1" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And I run poolctl "restart chat/1"
     Then it succeeds
     And the engine "chat/1" has generation 2
@@ -365,7 +365,7 @@ Feature: Stopping engines, and starting them again by hand
       """
     When the daemon is started
     Then the engine "chat/0" becomes ready
-    When the pid of "chat/0" is noted
+    When I note the pid of "chat/0"
     And I run poolctl "shutdown --engines=keep"
     Then it succeeds
     And it prints "poold: stopped; its engines run on, and the next poold takes them over"

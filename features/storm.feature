@@ -227,14 +227,14 @@ Feature: Restart limiter and storms
     Then the breaker of "chat" becomes open
     When the engine "chat/0" is killed 1 time when it is ready
     Then the engine "chat/0" becomes backoff
-    When I note breaker.openUntil of "chat"
+    When I note the breaker.openUntil of "chat"
     And I run poolctl "retry chat/0"
     Then it succeeds
     And the engine "chat/0" has state ready
     And the engine "chat/0" has generation 4
     And the engine "chat/0" has failures 3
     And the pool "chat" has breaker.state open
-    And the time breaker.openUntil of "chat" is what I noted
+    And the time breaker.openUntil of "chat" is still the same
     And the pool "chat" has restartCount 2
     And the explanation of "chat" comes to say "limiter" "^2 of 2 restarts"
     And the daemon has logged "restart.storm" for "chat" 1 time
@@ -262,7 +262,7 @@ Feature: Restart limiter and storms
     And the breaker of "chat" becomes closed
     And the pool "chat" has restartCount 0
     And the pool "chat" has crashCount 3
-    And "chat/1" has come to have reason restart_limit
+    And the engine "chat/1" comes to have reason restart_limit
     And "chat/1" stays at generation 1 for 5 ticks of it
     And the explanation of "chat" comes to say "limiter" "^2 of 2 restarts"
     And the explanation of "chat" comes to say "storm" "^0 of 2 restarts"
@@ -283,10 +283,10 @@ Feature: Restart limiter and storms
     When the daemon is started
     And the engine "chat/0" is killed 2 times when it is ready
     Then the engine "chat/0" reaches generation 3
-    And "chat" has come to have restartCount 2
-    And "chat" has come to have restartCount 0
+    And the pool "chat" comes to have restartCount 2
+    And the pool "chat" comes to have restartCount 0
     When the engine "chat/0" is killed with SIGKILL
-    Then "chat/0" has come to have reason restart_limit
+    Then the engine "chat/0" comes to have reason restart_limit
     And the message of the engine "chat/0" is like "the pool has had its 2 restarts in 1h"
     And the pool "chat" has restartCount 0
 
@@ -310,7 +310,7 @@ Feature: Restart limiter and storms
     Then the engine "chat/0" becomes ready
     And the pool "chat" has restartCount 2
     When the engine "chat/0" is killed with SIGKILL
-    Then "chat/0" has come to have reason restart_limit
+    Then the engine "chat/0" comes to have reason restart_limit
     And "chat/0" stays at generation 3 for 5 ticks of it
 
   Scenario: The rate of restarts is a metric

@@ -66,11 +66,6 @@ Then('a file like {string} exists', function (this: PooldWorld, start: string) {
   );
 });
 
-Then('the daemon has died of SIGKILL', function (this: PooldWorld) {
-  equal(this.looked().code, null);
-  equal(this.daemon?.signalCode, 'SIGKILL');
-});
-
 Then('the daemon has taken up {int} engine(s) and found {int} ended', async function (this: PooldWorld, adopted: number, ended: number) {
   await this.until('the last daemon says what it found', () => {
     const said = this.daemonLog().findLast(({ event }) => event === 'daemon.adopted');

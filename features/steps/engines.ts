@@ -64,14 +64,6 @@ Then('the engine {string} has {word} {word}', async function (this: PooldWorld, 
   equal(String(at(await this.engine(id), path)), value);
 });
 
-Then('the engine {string} comes to have {word} {word}', async function (this: PooldWorld, id: string, path: string, value: string) {
-  await this.until(`${id} has ${path} ${value}`, async () => {
-    const found = String(at(await this.engine(id), path));
-    if (found !== value) throw new Error(`it is ${found}`);
-    return true;
-  });
-});
-
 Then('the pool {string} has {word} {word}', async function (this: PooldWorld, pool: string, path: string, value: string) {
   equal(String(at(await this.status(pool), path)), value);
 });
@@ -84,17 +76,9 @@ Then('the message of the pool {string} is like {string}', async function (this: 
   match((await this.status(pool)).message ?? '', new RegExp(pattern));
 });
 
-When('the pid of {string} is noted', async function (this: PooldWorld, id: string) {
-  this.noted.set(`pid ${id}`, (await this.engine(id)).pid);
-});
-
-Then('the pid of {string} is still the same', async function (this: PooldWorld, id: string) {
-  equal((await this.engine(id)).pid, this.noted.get(`pid ${id}`));
-});
-
 Then('the pid of {string} is another', async function (this: PooldWorld, id: string) {
   const { pid } = await this.engine(id);
-  ok(pid !== null && pid !== this.noted.get(`pid ${id}`), `its pid is ${pid}`);
+  ok(pid !== null && pid !== this.noted.get(`pid of ${id}`), `its pid is ${pid}`);
 });
 
 Then('the file {string} exists', function (this: PooldWorld, file: string) {

@@ -1,11 +1,10 @@
 /** Those who take leases, keep them and give them back, over HTTP; and what an operator sees of it. */
-import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { deepEqual, equal, match } from 'node:assert/strict';
 import { join } from 'node:path';
 import type { DataTable } from '@cucumber/cucumber';
 import { After, Given, Then, When } from '@cucumber/cucumber';
 import type { LeaseStatus } from '../../src/lease/lease.ts';
 import type { Answer } from '../support/asking.ts';
-import { ask } from '../support/asking.ts';
 import type { Holder } from '../support/holder.ts';
 import { acquireOf, holderOf, holdersOf } from '../support/holder.ts';
 import type { PooldWorld } from '../support/world.ts';
@@ -21,20 +20,24 @@ Given('whoever takes leases may use the lease socket only', function (this: Pool
   this.noted.set('socket of holders', join(this.dir, 'run/lease.sock'));
 });
 
-When('{word} takes a lease of {string}', async function (this: PooldWorld, name: string, pool: string) {
+When('{word} takes a lease on {string}', async function (this: PooldWorld, name: string, pool: string) {
   await takes(this, { name, pool, wish: {} });
 });
 
-When('{word} takes a lease of {string} with:', async function (this: PooldWorld, name: string, pool: string, wish: DataTable) {
+When('{word} takes a lease on {string} with:', async function (this: PooldWorld, name: string, pool: string, wish: DataTable) {
   await takes(this, { name, pool, wish: wish.rowsHash() });
 });
 
+When('{word} asks for a lease on {string} without waiting', async function (this: PooldWorld, name: string, pool: string) {
+  await asks(this, { name, pool, wish: { waitMs: 0 } });
+});
+
 /** Whatever comes of it. */
-When('{word} asks for a lease of {string}', async function (this: PooldWorld, name: string, pool: string) {
+When('{word} asks for a lease on {string}', async function (this: PooldWorld, name: string, pool: string) {
   await asks(this, { name, pool, wish: {} });
 });
 
-When('{word} asks for a lease of {string} with:', async function (this: PooldWorld, name: string, pool: string, wish: DataTable) {
+When('{word} asks for a lease on {string} with:', async function (this: PooldWorld, name: string, pool: string, wish: DataTable) {
   await asks(this, { name, pool, wish: wish.rowsHash() });
 });
 
@@ -56,8 +59,14 @@ When('{word} has held the lease for {int} ms', async function (this: PooldWorld,
 });
 
 When('{word} releases the lease', async function (this: PooldWorld, name: string) {
-  await sends(this, holderOf(this, name), { method: 'DELETE', path: '/v1/leases/LEASE', headers: { 'poold-lease-token': 'TOKEN' } });
-  equal(answerOf(this).status, 200, answerOf(this).text);
+  await releases(this, name);
+  deepEqual(JSON.parse(answerOf(this).text), { outcome: 'released' });
+});
+
+/** After its end, however that came. */
+When('{word} releases the lease once more', async function (this: PooldWorld, name: string) {
+  await releases(this, name);
+  deepEqual(JSON.parse(answerOf(this).text), { outcome: 'already_ended' });
 });
 
 When('{word} releases the lease, as the engine has failed', async function (this: PooldWorld, name: string) {
@@ -104,33 +113,22 @@ Then('{word} holds the lease', async function (this: PooldWorld, name: string) {
   equal((await leaseOf(this, name))?.id, id, `${id} is not held`);
 });
 
+Then('{word} holds the lease on {string}', async function (this: PooldWorld, name: string, engine: string) {
+  const lease = await leaseOf(this, name);
+  equal(lease?.engine.id, engine);
+  equal(lease.engine.generation, holderOf(this, name).held().engine.generation, 'nobody is moved behind his back');
+});
+
 /** Rows of path and value in what `GET /v1/leases/{id}` says; a value between slashes is a pattern. */
 Then('the lease of {word} shows:', async function (this: PooldWorld, name: string, wanted: DataTable) {
   const lease = await leaseOf(this, name);
   for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(lease, path), value);
 });
 
-Then('the lease of {word} has ended as {word}', async function (this: PooldWorld, name: string, how: string) {
-  await this.until(`the lease of ${name} has ended as ${how}`, async () => {
-    const { status, text } = await ask(socketOf(this), { method: 'GET', path: `/v1/leases/${holderOf(this, name).held().id}` });
-    equal(status, 410, text);
-    const { code, reason } = JSON.parse(text) as Record<string, unknown>;
-    deepEqual([code, reason], ['lease_ended', how]);
-    return true;
-  });
-});
-
 /** Names, the one that has held longest first, or nothing. */
 Then('the leases of {string} are held by {string}', async function (this: PooldWorld, pool: string, names: string) {
   const { items } = JSON.parse(await this.get(`/v1/leases?pool=${pool}`)) as { items: LeaseStatus[] };
   equal(items.map(({ holder }) => holder).join(', '), names);
-});
-
-/** Each as a string behind the one before it. */
-Then('the tokens of {string} rise in this order', function (this: PooldWorld, names: string) {
-  const tokens = names.split(', ').map((name) => holderOf(this, name).held().token);
-  ok(new Set(tokens).size === tokens.length, `some are the same: ${tokens.join(' ')}`);
-  deepEqual(tokens, tokens.toSorted());
 });
 
 Then('{string} has granted {int} of {int} slots', async function (this: PooldWorld, pool: string, granted: number, slots: number) {
@@ -144,34 +142,7 @@ Then('{string} has granted {int} of {int} slots', async function (this: PooldWor
   });
 });
 
-Then('neither lists nor events nor the log ever showed the token of {word}', async function (this: PooldWorld, name: string) {
-  const { id, token } = holderOf(this, name).held();
-  const places = ['/v1/leases', `/v1/leases/${id}`, '/v1/pools', '/v1/events?follow=false', '/metrics'];
-  const texts = [...(await Promise.all(places.map((path) => this.get(path)))), JSON.stringify(this.daemonLog())];
-  ok(texts[0]?.includes(id), 'the lease itself is listed');
-  for (const [index, text] of texts.entries()) ok(!text.includes(token), `${places[index] ?? 'the log'} shows it`);
-});
-
-/** Rows of path and value in one of them; a value between slashes is a pattern. */
-Then('the events of {string} tell {string} with:', async function (this: PooldWorld, pool: string, type: string, facts: DataTable) {
-  await this.until(`${type} is told of ${pool}`, async () => {
-    const found = (await eventsOf(this, pool)).filter((event) => event.type === type);
-    const told = found.some((event) => Object.entries(facts.rowsHash()).every(([path, value]) => isAlike(at(event, path), value)));
-    if (!told) throw new Error(`there were ${JSON.stringify(found)}`);
-    return true;
-  });
-});
-
-Then('the events of {string} never tell {string}', async function (this: PooldWorld, pool: string, type: string) {
-  const events = await eventsOf(this, pool);
-  ok(events.length > 0, 'there are no events at all');
-  deepEqual(
-    events.filter((event) => event.type === type),
-    [],
-  );
-});
-
-export async function sends(world: PooldWorld, holder: Holder, question: Parameters<Holder['ask']>[0]): Promise<void> {
+async function sends(world: PooldWorld, holder: Holder, question: Parameters<Holder['ask']>[0]): Promise<void> {
   const { path, body, headers } = question;
   const shown = Object.entries(headers ?? {}).map(([name, value]) => [name, holder.filled(value)]);
   const filled = { ...question, path: holder.filled(path), headers: Object.fromEntries(shown) as Record<string, string> };
@@ -194,29 +165,16 @@ async function takes(world: PooldWorld, { name, pool, wish }: Wanted): Promise<v
   equal(answerOf(world).status, 201, answerOf(world).text);
 }
 
+export async function releases(world: PooldWorld, name: string): Promise<void> {
+  await sends(world, holderOf(world, name), { method: 'DELETE', path: '/v1/leases/LEASE', headers: { 'poold-lease-token': 'TOKEN' } });
+  equal(answerOf(world).status, 200, answerOf(world).text);
+}
+
 /** Null once it has ended. */
-async function leaseOf(world: PooldWorld, name: string): Promise<LeaseStatus | null> {
+export async function leaseOf(world: PooldWorld, name: string): Promise<LeaseStatus | null> {
   const { id } = holderOf(world, name).held();
   const { items } = JSON.parse(await world.get('/v1/leases')) as { items: LeaseStatus[] };
   return items.find((lease) => lease.id === id) ?? null;
-}
-
-async function eventsOf(world: PooldWorld, pool: string): Promise<{ readonly type: string }[]> {
-  const text = await world.get(`/v1/events?follow=false&pool=${pool}`);
-  return [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => JSON.parse(data) as { readonly type: string });
-}
-
-export function isAlike(value: unknown, wanted: string): boolean {
-  try {
-    isLike(value, wanted);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function socketOf(world: PooldWorld): { readonly socketPath: string } {
-  return { socketPath: world.socket };
 }
 
 function answerOf(world: PooldWorld): Answer {

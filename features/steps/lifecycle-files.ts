@@ -1,16 +1,12 @@
 /** Files around engines: what an operator puts there, what poold writes, and what `poolctl logs` shows of it. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
 import { appendFileSync, chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { DataTable } from '@cucumber/cucumber';
-import { After, Given, Then, When } from '@cucumber/cucumber';
+import { Given, Then, When } from '@cucumber/cucumber';
 import type { PooldWorld } from '../support/world.ts';
 import { isLike } from './lifecycle.ts';
-import { at, words } from './operator.ts';
-
-const POOLCTL = resolve(import.meta.dirname, '../../bin/poolctl');
+import { at } from './operator.ts';
 
 Given('the file {string}:', function (this: PooldWorld, file: string, text: string) {
   writeFileSync(join(this.dir, file), this.filled(`${text}\n`));
@@ -107,61 +103,8 @@ Then('it prints the lines {int} to {int} without a gap', function (this: PooldWo
 });
 
 Then('the file {string} holds the noted pid of {string}', function (this: PooldWorld, file: string, id: string) {
-  deepEqual(linesOf(this, file), [String(this.noted.get(`pid ${id}`))]);
+  deepEqual(linesOf(this, file), [String(this.noted.get(`pid of ${id}`))]);
 });
-
-When('I begin poolctl {string}', function (this: PooldWorld, line: string) {
-  const child = spawn(process.execPath, [POOLCTL, '--socket', this.socket, ...words(this.filled(line))], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const running: Running = { child, text: '' };
-  const heard = (piece: string): void => {
-    running.text += piece;
-  };
-  child.stdout.setEncoding('utf8').on('data', heard);
-  child.stderr.setEncoding('utf8').on('data', heard);
-  this.noted.set('running', running);
-});
-
-Then('the running poolctl prints {string}', async function (this: PooldWorld, text: string) {
-  const running = runningOf(this);
-  await this.until(`it prints ${text}`, () => {
-    ok(running.text.includes(text), running.text);
-    return true;
-  });
-});
-
-/** Looked at again when it has ended. */
-Then('the running poolctl prints {string} once', async function (this: PooldWorld, text: string) {
-  const running = runningOf(this);
-  await this.until(`it prints ${text}`, () => running.text.includes(text));
-  this.noted.set('once', text);
-});
-
-Then('the running poolctl ends with code {int}', async function (this: PooldWorld, code: number) {
-  const running = runningOf(this);
-  const { child } = running;
-  await this.until('it has ended', () => child.exitCode !== null || child.signalCode !== null);
-  equal(child.exitCode, code, running.text);
-  const once = this.noted.get('once');
-  if (typeof once === 'string') equal(running.text.split(once).length, 2, running.text);
-});
-
-After(function (this: PooldWorld) {
-  (this.noted.get('running') as Running | undefined)?.child.kill('SIGKILL');
-});
-
-/** What it prints and what it complains of, as a terminal would show it. */
-interface Running {
-  readonly child: ChildProcess;
-  text: string;
-}
-
-function runningOf(world: PooldWorld): Running {
-  const running = world.noted.get('running') as Running | undefined;
-  if (running === undefined) throw new Error('no poolctl was begun');
-  return running;
-}
 
 function linesOf(world: PooldWorld, file: string): string[] {
   return readFileSync(join(world.dir, file), 'utf8').split('\n').slice(0, -1);

@@ -6,8 +6,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { DataTable } from '@cucumber/cucumber';
 import { After, Given, Then, When } from '@cucumber/cucumber';
+import { processesOf } from '../support/processes.ts';
 import type { PooldWorld } from '../support/world.ts';
-import { processesOf } from '../support/world.ts';
 import { at } from './operator.ts';
 
 Given('a stranger listens on port {word}', async function (this: PooldWorld, port: string) {
@@ -109,6 +109,15 @@ export function isLike(value: unknown, wanted: string): void {
   const pattern = /^\/(.*)\/$/.exec(wanted)?.[1];
   if (pattern === undefined) equal(String(value), wanted);
   else match(String(value), new RegExp(pattern));
+}
+
+export function isAlike(value: unknown, wanted: string): boolean {
+  try {
+    isLike(value, wanted);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function leftOf(world: PooldWorld, id: string): string[] {

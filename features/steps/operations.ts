@@ -4,11 +4,45 @@ import type { DataTable } from '@cucumber/cucumber';
 import { Then, When } from '@cucumber/cucumber';
 import type { Granted } from '../../src/lease/lease.ts';
 import type { EngineStatus, Operation } from '../../src/pool/status.ts';
+import { ask } from '../support/asking.ts';
 import type { PooldWorld } from '../support/world.ts';
 import { endOfProcess } from './crash.ts';
+import { isLike } from './lifecycle.ts';
+import { at } from './operator.ts';
 
 When('I look at the newest operation of {string}', async function (this: PooldWorld, pool: string) {
   await this.poolctl('operations', (await newestOf(this, pool)).id);
+});
+
+When('I cancel the running operation of {string}', async function (this: PooldWorld, pool: string) {
+  const running = (await this.client.operations(pool)).filter(({ state }) => state === 'running');
+  equal(running.length, 1);
+  await this.poolctl('operations', running[0]?.id ?? '', '--cancel', '--reason', 'enough');
+});
+
+When('I cancel the newest operation of {string}', async function (this: PooldWorld, pool: string) {
+  await this.poolctl('operations', (await newestOf(this, pool)).id, '--cancel');
+});
+
+When('I ask to cancel the newest operation of {string}', async function (this: PooldWorld, pool: string) {
+  const path = `/v1/operations/${(await newestOf(this, pool)).id}`;
+  this.noted.set('answer', await ask({ socketPath: this.socket }, { method: 'DELETE', path }));
+});
+
+/** Rows of path and value in the newest operation of the pool, and a value between slashes is a pattern. */
+Then('the newest operation of {string} comes to be:', async function (this: PooldWorld, pool: string, wanted: DataTable) {
+  await this.until(`the newest operation of ${pool} is as told`, async () => {
+    const newest = await newestOf(this, pool);
+    for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(newest, path), value);
+    return true;
+  });
+});
+
+Then('the steps of the newest operation of {string} are like:', async function (this: PooldWorld, pool: string, wanted: DataTable) {
+  const { steps } = await newestOf(this, pool);
+  const texts = steps.map(({ text }) => text);
+  equal(texts.length, wanted.raw().length, texts.join('\n'));
+  for (const [index, [pattern = '']] of wanted.raw().entries()) isLike(texts[index], pattern);
 });
 
 Then('every {word} of {string} has ended as {word}', async function (this: PooldWorld, kind: string, pool: string, outcome: string) {
@@ -28,7 +62,7 @@ When('I note the deadline of the drain of {string}', async function (this: Poold
 });
 
 /** A stamp is made of the monotonic time at each look: it may move by a rounding, and with the wall clock. */
-Then('the deadline of the drain of {string} is what I noted', async function (this: PooldWorld, pool: string) {
+Then('the deadline of the drain of {string} is still the same', async function (this: PooldWorld, pool: string) {
   const [now, noted] = [await deadlineMs(this, pool), Number(this.noted.get(`deadline of ${pool}`))];
   ok(Math.abs(now - noted) <= MOVES_MS, `it was ${noted} and is ${now}`);
 });

@@ -120,18 +120,18 @@ Then('no restart of {string} came before it was due', async function (this: Pool
 });
 
 /** Of a pool or an engine, by a path into its status. */
-When('I note {word} of {string}', async function (this: PooldWorld, path: string, subject: string) {
+When('I note the {word} of {string}', async function (this: PooldWorld, path: string, subject: string) {
   const value = await lookUp(this, subject, path);
   ok(value !== undefined && value !== null, `${subject} has no ${path}`);
   this.noted.set(`${path} of ${subject}`, value);
 });
 
-Then('{word} of {string} is what I noted', async function (this: PooldWorld, path: string, subject: string) {
+Then('the {word} of {string} is still the same', async function (this: PooldWorld, path: string, subject: string) {
   deepEqual(await lookUp(this, subject, path), this.noted.get(`${path} of ${subject}`));
 });
 
 /** A stamp is made of the monotonic time at each look: it may move by a rounding. */
-Then('the time {word} of {string} is what I noted', async function (this: PooldWorld, path: string, subject: string) {
+Then('the time {word} of {string} is still the same', async function (this: PooldWorld, path: string, subject: string) {
   const [now, noted] = [stampMs(await lookUp(this, subject, path)), stampMs(this.noted.get(`${path} of ${subject}`))];
   ok(Math.abs(now - noted) <= MOVES_MS, `${path} was ${noted} and is ${now}`);
 });
@@ -143,13 +143,16 @@ Then('the time {word} of {string} is {int} s after its end', async function (thi
   ok(afterMs >= seconds * 1_000 - ROUNDING_MS && afterMs <= seconds * 1_000 + NOTICED_MS, `it is ${afterMs} ms after it`);
 });
 
-Then('{string} has come to have {word} {word}', async function (this: PooldWorld, subject: string, path: string, value: string) {
-  await this.until(`${path} of ${subject} is ${value}`, async () => {
-    const found = String(await lookUp(this, subject, path));
-    if (found !== value) throw new Error(`it is ${found}`);
-    return true;
-  });
-});
+Then(
+  'the pool/engine {string} comes to have {word} {word}',
+  async function (this: PooldWorld, subject: string, path: string, value: string) {
+    await this.until(`${path} of ${subject} is ${value}`, async () => {
+      const found = String(await lookUp(this, subject, path));
+      if (found !== value) throw new Error(`it is ${found}`);
+      return true;
+    });
+  },
+);
 
 const ROUNDING_MS = 2;
 const STORING_MS = 1_000;

@@ -8,34 +8,33 @@ import { acquireOf, holderOf } from '../support/holder.ts';
 import type { Lasting } from '../support/lasting.ts';
 import type { PooldWorld } from '../support/world.ts';
 import type { Wanted } from './leases.ts';
-import { isAlike } from './leases.ts';
-import { isLike } from './lifecycle.ts';
+import { isAlike, isLike } from './lifecycle.ts';
 import { at } from './operator.ts';
 
 /** Far longer than any scenario. */
 const LONG_MS = 60_000;
 
-When('{word} waits for a lease of {string}', async function (this: PooldWorld, name: string, pool: string) {
+When('{word} waits for a lease on {string}', async function (this: PooldWorld, name: string, pool: string) {
   await waits(this, { name, pool, wish: {} });
 });
 
-When('{word} waits for a lease of {string} with:', async function (this: PooldWorld, name: string, pool: string, wish: DataTable) {
+When('{word} waits for a lease on {string} with:', async function (this: PooldWorld, name: string, pool: string, wish: DataTable) {
   await waits(this, { name, pool, wish: wish.rowsHash() });
 });
 
-When('{word} holds a lease of {string} by a connection', async function (this: PooldWorld, name: string, pool: string) {
+When('{word} holds a lease on {string} by a connection', async function (this: PooldWorld, name: string, pool: string) {
   await holdsByConnection(this, { name, pool, wish: {} });
 });
 
 When(
-  '{word} holds a lease of {string} by a connection with:',
+  '{word} holds a lease on {string} by a connection with:',
   async function (this: PooldWorld, name: string, pool: string, wish: DataTable) {
     await holdsByConnection(this, { name, pool, wish: wish.rowsHash() });
   },
 );
 
 /** Whoever holds nothing yet is told its place. */
-When('{word} waits for a lease of {string} by a connection', async function (this: PooldWorld, name: string, pool: string) {
+When('{word} waits for a lease on {string} by a connection', async function (this: PooldWorld, name: string, pool: string) {
   beginsBound(this, { name, pool, wish: {} });
   await hears(this, holderOf(this, name), { outcome: 'queued' });
 });
@@ -52,7 +51,7 @@ When('{word} hangs up', function (this: PooldWorld, name: string) {
 
 /** What was asked first breaks off once the second was taken in, as when a client asks again because it hears nothing. */
 When(
-  '{word} asks again for a lease of {string}, and then the first connection breaks, with:',
+  '{word} asks again for a lease on {string}, and then the first connection breaks, with:',
   async function (this: PooldWorld, name: string, pool: string, wish: DataTable) {
     const holder = holderOf(this, name);
     const first = requestOf(this, name);
@@ -64,6 +63,32 @@ When(
   },
 );
 
+/** Does not wait by a connection, but asks now and then. */
+When('{word} takes a ticket of {string}', async function (this: PooldWorld, name: string, pool: string) {
+  const holder = holderOf(this, name);
+  const { status, text } = await holder.ask(acquireOf(pool, holder, {}));
+  equal(status, 202, text);
+});
+
+When('{word} shows the ticket', async function (this: PooldWorld, name: string) {
+  const holder = holderOf(this, name);
+  this.noted.set('answer', await holder.ask({ method: 'GET', path: holder.filled('/v1/tickets/TICKET') }));
+});
+
+/** Rows of path and value in what its ticket says at last. */
+Then('the ticket of {word} comes to say:', async function (this: PooldWorld, name: string, wanted: DataTable) {
+  const holder = holderOf(this, name);
+  await this.until(`the ticket of ${name} says so`, async () => {
+    const { text } = await holder.ask({ method: 'GET', path: holder.filled('/v1/tickets/TICKET') });
+    for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(JSON.parse(text), path), value);
+    return true;
+  });
+});
+
+Then('{word} still waits', function (this: PooldWorld, name: string) {
+  equal(requestOf(this, name).answer, null);
+});
+
 When('{word} watches the ticket', function (this: PooldWorld, name: string) {
   const holder = holderOf(this, name);
   holder.begin({ method: 'GET', path: holder.filled('/v1/tickets/TICKET?wait=60s') });
@@ -74,7 +99,7 @@ When('{word} is answered', async function (this: PooldWorld, name: string) {
   await answered(this, name);
 });
 
-Then('{word} gets a lease of {string}', async function (this: PooldWorld, name: string, engine: string) {
+Then('{word} gets a lease on {string}', async function (this: PooldWorld, name: string, engine: string) {
   const { status, text } = await answered(this, name);
   ok(status === 201 || status === 200, text);
   equal(holderOf(this, name).held().engine.id, engine);

@@ -50,6 +50,8 @@ Then('the engine {string} writes on', async function (this: PooldWorld, id: stri
 Then('the daemon dies of SIGKILL', async function (this: PooldWorld) {
   await this.until('the daemon has died', () => this.daemon?.signalCode !== null);
   equal(this.daemon?.signalCode, 'SIGKILL');
+  // Where it died before it answered, its end is the last command's.
+  if (this.last?.code === null) this.looked();
 });
 
 Then('the process of {string} stands still', async function (this: PooldWorld, id: string) {

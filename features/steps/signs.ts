@@ -40,7 +40,7 @@ Then('the metric {string} is at least {float}', async function (this: PooldWorld
   await this.until(`${series} is at least ${value}`, async () => ((await metric(this, series)) ?? Number.NaN) >= value);
 });
 
-/** The daemon writes its log a little behind: to say how often something is in it, all that has happened must be. */
+/** The daemon writes its log a little behind: to say how often something is in it, all that has happened must be. At `debug` each event is. */
 export async function logCaughtUp(world: PooldWorld): Promise<void> {
   const cursor = (await world.get('/v1/events?follow=false'))
     .match(/^id: (.*)$/gm)

@@ -7,6 +7,7 @@ import { Given, Then, When } from '@cucumber/cucumber';
 import type { Answer, Place, Question } from '../support/asking.ts';
 import { ask, askRaw, freePort } from '../support/asking.ts';
 import type { PooldWorld } from '../support/world.ts';
+import { releases } from './leases.ts';
 import { isLike } from './lifecycle.ts';
 import { at } from './operator.ts';
 
@@ -36,11 +37,6 @@ When('I ask for {string}', async function (this: PooldWorld, path: string) {
 
 When('I send {word} {string}', async function (this: PooldWorld, method: string, path: string) {
   await answered(this, { method, path });
-});
-
-When('I ask to cancel the newest operation of {string}', async function (this: PooldWorld, pool: string) {
-  const [newest] = (await this.client.operations(pool)).toSorted((one, other) => other.startedAt.localeCompare(one.startedAt));
-  await answered(this, { method: 'DELETE', path: `/v1/operations/${newest?.id}` });
 });
 
 When('I send {word} {string}:', async function (this: PooldWorld, method: string, path: string, body: string) {
@@ -75,6 +71,28 @@ When('the slow client is cut off', async function (this: PooldWorld) {
   });
   await this.until('it is cut off', () => heard !== null);
   this.noted.set('answer', heard);
+});
+
+/** All of them at once, each on a connection of its own. */
+When('{int} clients ask for {string} at once', async function (this: PooldWorld, count: number, path: string) {
+  await crowdAnswered(this, { count, path });
+});
+
+When(
+  '{int} clients ask for {string} at once, while {word} releases the lease',
+  async function (this: PooldWorld, count: number, path: string, name: string) {
+    await Promise.all([crowdAnswered(this, { count, path }), releases(this, name)]);
+  },
+);
+
+/** Rows of path and value, the same for everybody. */
+Then('all {int} are told:', function (this: PooldWorld, count: number, wanted: DataTable) {
+  const answers = this.noted.get('answers') as readonly Answer[];
+  equal(answers.length, count);
+  for (const { status, text } of answers) {
+    equal(status, 200, text);
+    for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(JSON.parse(text), path), value);
+  }
 });
 
 When('I ask the door for metrics for {string}', async function (this: PooldWorld, path: string) {
@@ -177,6 +195,11 @@ When('I note all that poold knows', async function (this: PooldWorld) {
 Then('nothing has changed', async function (this: PooldWorld) {
   deepEqual(await allKnown(this), this.noted.get('all'));
 });
+
+async function crowdAnswered(world: PooldWorld, { count, path }: { readonly count: number; readonly path: string }): Promise<void> {
+  const asked = Array.from({ length: count }, () => ask({ socketPath: world.socket }, { method: 'GET', path }));
+  world.noted.set('answers', await Promise.all(asked));
+}
 
 async function answered(world: PooldWorld, question: Question, place: Place = { socketPath: world.socket }): Promise<void> {
   world.noted.set('answer', await ask(place, question));

@@ -6,8 +6,9 @@ import type { Event } from '../../src/events/event.ts';
 import { ask } from '../support/asking.ts';
 import type { Sample } from '../support/metrics-page.ts';
 import { samplesIn } from '../support/metrics-page.ts';
+import type { Message } from '../support/told.ts';
+import { messagesIn } from '../support/told.ts';
 import type { PooldWorld } from '../support/world.ts';
-import { isLike } from './lifecycle.ts';
 import { at } from './operator.ts';
 
 /** Columns: path of a key, and what kind of value it has (`text`, `number`, `boolean`, `list`, `map`, `time`, `none`, or several of them). */
@@ -25,7 +26,7 @@ Then('the status of {string} has the keys:', async function (this: PooldWorld, p
 });
 
 When('I note the newest cursor', async function (this: PooldWorld) {
-  const [newest] = eventsIn(await this.get('/v1/events?follow=false')).slice(-1);
+  const [newest] = messagesIn(await this.get('/v1/events?follow=false')).slice(-1);
   ok(newest !== undefined, 'there are no events');
   this.noted.set('cursor', newest.id);
 });
@@ -70,7 +71,7 @@ When('I ask for what happened since the noted cursor', async function (this: Poo
   const headers = { 'last-event-id': String(this.noted.get('cursor')) };
   this.noted.set(
     'messages',
-    eventsIn((await ask({ socketPath: this.socket }, { method: 'GET', path: '/v1/events?follow=false', headers })).text),
+    messagesIn((await ask({ socketPath: this.socket }, { method: 'GET', path: '/v1/events?follow=false', headers })).text),
   );
 });
 
@@ -125,56 +126,6 @@ Then('it describes these routes, and no others:', function (this: PooldWorld, wa
   const rows = wanted.raw().map(([method, path]) => `${method} ${path}`);
   deepEqual(found.toSorted(), rows.toSorted());
 });
-
-When('I cancel the running operation of {string}', async function (this: PooldWorld, pool: string) {
-  const running = (await this.client.operations(pool)).filter(({ state }) => state === 'running');
-  equal(running.length, 1);
-  await this.poolctl('operations', running[0]?.id ?? '', '--cancel', '--reason', 'enough');
-});
-
-/** Rows of path and value in the newest operation of the pool, and a value between slashes is a pattern. */
-Then('the newest operation of {string} comes to be:', async function (this: PooldWorld, pool: string, wanted: DataTable) {
-  await this.until(`the newest operation of ${pool} is as told`, async () => {
-    const [newest] = (await this.client.operations(pool)).toSorted((one, other) => other.startedAt.localeCompare(one.startedAt));
-    for (const [path, value] of Object.entries(wanted.rowsHash())) isLike(at(newest, path), value);
-    return true;
-  });
-});
-
-Then('the steps of the newest operation of {string} are like:', async function (this: PooldWorld, pool: string, wanted: DataTable) {
-  const [newest] = (await this.client.operations(pool)).toSorted((one, other) => other.startedAt.localeCompare(one.startedAt));
-  const steps = newest?.steps.map(({ text }) => text) ?? [];
-  equal(steps.length, wanted.raw().length, steps.join('\n'));
-  for (const [index, [pattern = '']] of wanted.raw().entries()) isLike(steps[index], pattern);
-});
-
-/** Columns are paths in an entry; newest first, and no more than these. */
-Then('the history of {string} is:', async function (this: PooldWorld, subject: string, wanted: DataTable) {
-  await this.until(`the history of ${subject} is as told`, async () => {
-    const { stdout } = await this.poolctl('history', subject, '--output', 'json');
-    const { items } = JSON.parse(stdout) as { items: unknown[] };
-    equal(items.length, wanted.hashes().length);
-    for (const [index, row] of wanted.hashes().entries())
-      for (const [path, value] of Object.entries(row)) isLike(at(items[index], path), value);
-    return true;
-  });
-});
-
-interface Message {
-  readonly id: string;
-  readonly type: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-function eventsIn(text: string): Message[] {
-  return text
-    .split('\n\n')
-    .filter((block) => block.startsWith('id: '))
-    .map((block) => {
-      const [, id = '', type = '', data = ''] = /^id: (.*)\nevent: (.*)\ndata: (.*)$/.exec(block) ?? [];
-      return { id, type, data: JSON.parse(data) as Record<string, unknown> };
-    });
-}
 
 function says(event: Event, fact: string, value: string): boolean {
   return fact === '' || String((event as unknown as Record<string, unknown>)[fact]) === value;

@@ -1,7 +1,10 @@
-import { After, Status, setDefaultTimeout } from '@cucumber/cucumber';
+import { After, BeforeAll, Status, setDefaultTimeout } from '@cucumber/cucumber';
+import { portsTaken } from './ports.ts';
 import type { PooldWorld } from './world.ts';
 
 setDefaultTimeout(60_000);
+
+BeforeAll(portsTaken);
 
 After(async function (this: PooldWorld, { result }) {
   const faults = this.daemon === null ? [] : this.daemonLog().filter(({ msg }) => msg.includes('a fault of poold itself'));

@@ -12,6 +12,8 @@ import { Client } from '../../src/client/client.ts';
 import { systemClock } from '../../src/clock.ts';
 import { findContainment, removeCgroup } from '../../src/engine/cgroup.ts';
 import type { EngineStatus, PoolStatus } from '../../src/pool/status.ts';
+import { portsOfThisWorker } from './ports.ts';
+import { instanceOf, killQuietly, processesOf } from './processes.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** How long a fact may take to come about: far more than it needs, so that a slow machine is no failure. */
@@ -74,7 +76,8 @@ export class PooldWorld extends World {
   }
 
   writeConfig(): void {
-    writeFileSync(this.configFile, stringify({ ports: portsOfThisWorker(), ...this.top, pools: this.pools }));
+    // At `debug` each event is a line of the log: so it shows whether the log has caught up.
+    writeFileSync(this.configFile, stringify({ ports: portsOfThisWorker(), log: { level: 'debug' }, ...this.top, pools: this.pools }));
   }
 
   /** Starts it and waits until it says it is ready to be asked, or until it has ended: then its words are the last command's. */
@@ -230,52 +233,11 @@ export class PooldWorld extends World {
   }
 }
 
-/** What `auto` takes from: each worker has ports of its own, below those that the kernel gives out. Nine more, `PORT1` to `PORT9`, lie behind them. */
-function portsOfThisWorker(): [number, number] {
-  const from = 20_000 + Number(process.env.CUCUMBER_WORKER_ID ?? 0) * 1_000;
-  return [from, from + 899];
-}
-
 async function answers(client: Client): Promise<boolean> {
   try {
     return (await client.health()).status === 'ok';
   } catch {
     return false;
-  }
-}
-
-function instanceOf(stateDir: string): string | null {
-  try {
-    return (JSON.parse(readFileSync(join(stateDir, 'identity.json'), 'utf8')) as { instance: string }).instance;
-  } catch {
-    return null;
-  }
-}
-
-/** Processes that carry the mark of that daemon's engines, and their launchers. */
-export function processesOf(instance: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter(
-      (pid) =>
-        textOf(`/proc/${pid}/environ`).includes(`POOLD_INSTANCE=${instance}-`) || textOf(`/proc/${pid}/cmdline`).includes(`\0${instance}-`),
-    );
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has just ended.
   }
 }
 

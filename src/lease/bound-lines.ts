@@ -5,7 +5,7 @@ import type { Pool } from '../pool/pool.ts';
 import type { BoundLine, Queued } from './lease.ts';
 import type { LeaseDesk } from './lease-desk.ts';
 import type { Held } from './lease-events.ts';
-import { deadlineMsOf, grantedOf, renewedOf } from './lease-view.ts';
+import { deadlineMsOf, grantedOf, placeOf, renewedOf } from './lease-view.ts';
 
 export interface BoundParts {
   readonly desk: LeaseDesk;
@@ -49,11 +49,11 @@ export async function* boundLines(
 
 /** A line at once, then one whenever the place has changed, until it is out of the queue. */
 async function* queuedLines({ desk, clock, signal, queued }: BoundParts, ticketId: string): AsyncGenerator<BoundLine> {
-  let told = 0;
+  let told = '';
   while (desk.ticketPool(ticketId) !== null && !signal.aborted) {
     const line = queued();
-    if (line.queuePosition !== told) yield line;
-    told = line.queuePosition;
+    if (placeOf(line) !== told) yield line;
+    told = placeOf(line);
     if (desk.ticketPool(ticketId) !== null) await changed({ desk, clock, signal }, ticketId, LOOK_MS);
   }
 }

@@ -110,6 +110,11 @@ function urlOf(state: PoolState, engine: EngineState): string | null {
   return engineUrl({ spec: specOf(state, run.specId), ref, port: run.port, device: run.device });
 }
 
+/** What whoever waits hears of when it changes. */
+export function placeOf({ queuePosition, draining }: { readonly queuePosition: number; readonly draining: boolean }): string {
+  return draining ? `${queuePosition}, draining` : String(queuePosition);
+}
+
 /** Never beyond the deadline of the drain of its engine. */
 function timesOf(state: PoolState, held: Held, seen: Seen): Pick<Granted, 'expiresAt' | 'draining' | 'deadlineAt'> {
   const deadlineMs = deadlineMsOf(state, held);

@@ -28,7 +28,7 @@ import { leaseEnded, notFound, refusalOf, stale, ticketNotFound, ticketOver, ttl
 import { isOfEarlier, newLeaseId } from './lease-id.ts';
 import { LeaseKeys } from './lease-keys.ts';
 import type { Seen } from './lease-view.ts';
-import { estimatedOf, grantedOf, leaseStatusOf, queuedOf, renewedOf, waiterOf } from './lease-view.ts';
+import { estimatedOf, grantedOf, leaseStatusOf, placeOf, queuedOf, renewedOf, waiterOf } from './lease-view.ts';
 import type { PastLease, PastTicket } from './past-leases.ts';
 
 /** How often somebody who waits hears of a new position at most. */
@@ -274,23 +274,22 @@ export class Leases implements LeaseHost {
     if (there !== null) await this.desk.ask(there.pool, { type: 'release', id, seat: there.held.seat, token: null, engineFailed: false });
   }
 
-  /** Resolves when the ticket is out of the queue, its position has changed (with a limit), the time is over, or the caller has gone. */
+  /** Resolves when the ticket is out of the queue, its place has changed (with a limit), the time is over, or the caller has gone. */
   #ended(ticketId: string, { untilMs, signal }: { readonly untilMs: number; readonly signal: AbortSignal }): Promise<void> {
-    const position = (): number => {
+    const place = (): string | null => {
       const state = this.desk.ticketPool(ticketId)?.state;
       const ticket = state?.tickets.find(({ id }) => id === ticketId);
-      return state === undefined || ticket === undefined
-        ? 0
-        : estimatedOf(state, ticket, { estimates: [], nowMs: this.#clock.nowMs() }).queuePosition;
+      if (state === undefined || ticket === undefined) return null;
+      return placeOf(estimatedOf(state, ticket, { estimates: [], nowMs: this.#clock.nowMs() }));
     };
-    const before = position();
-    if (before === 0 || signal.aborted) return Promise.resolve();
+    const before = place();
+    if (before === null || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const { nowMs } = this.#seen();
       const limited = Number.isFinite(untilMs);
       let timer = this.#clock.after(limited ? Math.min(POSITION_MS, untilMs - nowMs) : Number.POSITIVE_INFINITY, () => look());
       const look = (): void => {
-        if (this.#clock.nowMs() >= untilMs || position() !== before) return done();
+        if (this.#clock.nowMs() >= untilMs || place() !== before) return done();
         timer = this.#clock.after(Math.min(POSITION_MS, untilMs - this.#clock.nowMs()), look);
       };
       const off = this.desk.onChange(ticketId, () => done());

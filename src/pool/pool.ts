@@ -7,6 +7,7 @@
  */
 import type { Clock, Timer } from '../clock.ts';
 import { momentOf } from '../clock.ts';
+import type { EngineRef } from '../engine/identity.ts';
 import { PooldError } from '../errors.ts';
 import type { Happening } from '../events/event.ts';
 import { effectPoint, failpoint } from '../failpoint.ts';
@@ -25,6 +26,7 @@ import type { PoolState } from './pool-state.ts';
 import type { Room } from './room.ts';
 import { endedRows, isEmpty, rowsOf } from './rows.ts';
 import type { StartGate } from './start-gate.ts';
+import { generationIn } from './turn.ts';
 import type { Records } from './unstored.ts';
 import { Unstored } from './unstored.ts';
 
@@ -188,9 +190,15 @@ export class Pool {
       });
       return;
     }
+    if (stored === 'unstored' && effect.do === 'release' && this.#isBelieved(effect.ref)) return this.unstored.putOff(effect);
     effectPoint(effect.do, 'before');
     this.#runner.run(effect);
     effectPoint(effect.do, 'after');
+  }
+
+  /** The store has it for one that may run: with its run record the next daemon would still know how it ended. */
+  #isBelieved(ref: EngineRef): boolean {
+    return this.#stored !== null && generationIn(this.#stored, ref) !== undefined;
   }
 
   /** On a full disk a command is refused; anything else has happened, and is stored with the next commit that goes through. */
@@ -226,7 +234,7 @@ export class Pool {
   #isStored(): void {
     this.#stored = this.#state;
     this.#owes = false;
-    this.unstored.clear();
+    for (const effect of this.unstored.stored()) this.#run(effect, 'stored');
   }
 
   #keep(records: Records): void {

@@ -1,5 +1,9 @@
-/** What a full disk would not take of a pool's records: kept until a commit goes through, and shown with what is stored. */
+/**
+ * What a full disk would not take of a pool's records: kept until a commit goes through, and shown with what is stored. So long nothing is tidied
+ * up behind an end either: the run record is all that the next daemon would know of it.
+ */
 import type { EndedRow, HistoryQuery } from '../store/store.ts';
+import type { Effect } from './effects.ts';
 import type { HistoryEntry } from './host.ts';
 import type { Operation } from './status.ts';
 
@@ -17,11 +21,17 @@ export class Unstored {
   readonly #operations = new Map<string, Operation>();
   readonly #exits = new Map<string, HistoryEntry>();
   readonly #ended = new Map<string, EndedRow>();
+  /** At most one for each generation that is stored. */
+  readonly #releases: Effect[] = [];
 
   keep({ operations, exits, ended }: Records): void {
     for (const operation of operations) put(this.#operations, operation.id, operation);
     for (const entry of exits) put(this.#exits, keyOf(entry), entry);
     for (const row of ended) put(this.#ended, row.id, row);
+  }
+
+  putOff(release: Effect): void {
+    this.#releases.push(release);
   }
 
   /** In the order in which they came, with the new ones behind them: for the next commit. */
@@ -33,10 +43,12 @@ export class Unstored {
     };
   }
 
-  clear(): void {
+  /** All of it is stored: what was put off till then. */
+  stored(): readonly Effect[] {
     this.#operations.clear();
     this.#exits.clear();
     this.#ended.clear();
+    return this.#releases.splice(0);
   }
 
   /** Newest first. */

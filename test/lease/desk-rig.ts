@@ -61,6 +61,8 @@ class TestClock implements Clock {
 /** What each replica's process is waiting to be told, and who ignores TERM. */
 class TestRoom {
   readonly signals: string[] = [];
+  /** Generations behind whose end was tidied up. */
+  readonly released: string[] = [];
   readonly #ends = new Map<string, (exit: Exit) => void>();
   readonly #gone = new Map<string, () => void>();
   ignoresTerm = false;
@@ -112,7 +114,7 @@ class TestRoom {
       removeHandoff: quiet,
       signal: quiet,
       abandon: quiet,
-      release: quiet,
+      release: (ref) => void this.released.push(`${engineId(ref)}#${ref.generation}`),
       releasePort: quiet,
       recover: quiet,
     };
