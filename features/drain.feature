@@ -25,7 +25,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       | ready                     | false                                            |
       | live                      | true                                             |
       | reason                    | drained                                          |
-      | message                   | /^drained by .*: new disks; 1 leases are held; at most (5m\|4m\d+s) until they are cut$/ |
+      | message                   | /^drained by .*: new disks; 1 lease is held; at most (5m\|4m\d+s) until they are cut$/ |
       | activeLeases              | 1                                                |
       | slotsFree                 | 0                                                |
       | engines.0.state           | draining                                         |
@@ -529,7 +529,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     Then the engine "chat/0" becomes ready
     When ann takes a lease on "chat"
     And I begin poolctl "stop chat"
-    Then the running poolctl complains "chat/0 takes no new leases, 1 leases are held"
+    Then the running poolctl complains "chat/0 takes no new leases, 1 lease is held"
     When bob asks for a lease on "chat"
     Then it is refused with 503 pool_stopped
     And ann holds the lease on "chat/0"
@@ -713,7 +713,7 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
       | progress.deadlineAt | /^20.*Z$/ |
     When I look at the newest operation of "chat"
     Then it prints "1 lease left, deadline in"
-    And it prints "chat/0 takes no new leases, 1 leases are held, at most until 20"
+    And it prints "chat/0 takes no new leases, 1 lease is held, at most until 20"
     When I cancel the running operation of "chat"
     Then it succeeds
     And the newest operation of "chat" comes to be:

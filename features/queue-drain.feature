@@ -19,7 +19,7 @@ Feature: Whoever was queued before a drain is still served, as long as there is 
     And cid waits for a lease on "chat"
     And I begin poolctl "drain chat --deadline 5m"
     Then the pool "chat" becomes draining
-    And the message of the pool "chat" is like "1 leases are held, 2 are waiting and still served; at most"
+    And the message of the pool "chat" is like "1 lease is held, 2 are waiting and still served; at most"
     When dan asks for a lease on "chat"
     Then it is refused with 503 pool_draining
     And bob still waits

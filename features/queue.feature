@@ -390,7 +390,7 @@ Feature: Whoever finds no free slot waits in the pool's queue, and is served in 
     And nobody waits for "chat"
     When I run poolctl "lease acquire chat --wait 0s"
     Then it exits with 7
-    And it complains "all 1 slots of its ready engines are held"
+    And it complains "the one slot of its ready engine is held"
 
   Scenario: Nobody waits behind a breaker that opens again too late
     Given the engine "chat/0" fails with exit code 3

@@ -14,7 +14,7 @@ Feature: Bad input is refused with a code and a sentence, and changes nothing
     Then each of these is refused:
       | path                                      | status | code                | words                                    |
       | /v1/pools/chta                            | 404    | pool_not_found      | cannot find the pool chta: there are chat |
-      | /v1/pools/chat/explain?replica=7          | 404    | engine_not_found    | the pool has 1 replicas, counted from 0  |
+      | /v1/pools/chat/explain?replica=7          | 404    | engine_not_found    | the pool has 1 replica, counted from 0  |
       | /v1/pools/chat/logs?replica=1             | 404    | engine_not_found    | chat                                     |
       | /v1/operations/op-000000000000            | 404    | operation_not_found | op-000000000000                          |
       | /v1/pools/Chat                            | 400    | invalid_request     | a pool name is 1 to 63 of a-z            |

@@ -135,7 +135,7 @@ Feature: Reloading: new engines prove themselves before the old ones go
     And I follow the events of "chat" from there
     And I begin poolctl "reload chat --version v2"
     Then the engine "chat/0" becomes draining
-    And the message of the engine "chat/0" is like "^1 leases are held; ends when nobody uses it any more, in .* at the latest: then the reload is called off$"
+    And the message of the engine "chat/0" is like "^1 lease is held; ends when nobody uses it any more, in .* at the latest: then the reload is called off$"
     And the pool "chat" becomes reloading
     When bob waits for a lease on "chat"
     And ann releases the lease
