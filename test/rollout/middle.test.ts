@@ -207,6 +207,19 @@ describe('a replaced engine that has failed since', () => {
   });
 });
 
+describe('a start that was asked for while a reload tries a candidate', () => {
+  it('is over when that takes over, although its generation was begun before', () => {
+    const s = new Reloads().until(5);
+    s.reload({ strategy: 'rolling' });
+    s.pass(1);
+    const stamp = { by: 'ann', atMs: 0, reason: null };
+    const start = { id: 'op9', kind: 'start', stamp, steps: [], starts: [{ replica: 0, after: 9 }], stops: [], forced: false } as const;
+    s.state = { ...s.state, operations: [...s.state.operations, start] };
+    s.until(60);
+    expect(s.outcome('op9')).toBe('started');
+  });
+});
+
 describe('an open breaker', () => {
   it('keeps no engine away that a failed reload has ended, and nobody is refused meanwhile', () => {
     const s = new Reloads({ ...DEVICES, replicas: 2, storm: { count: 1 }, backoff: { delayMs: 100 } }).engine(1, dies(3)).until(5);
