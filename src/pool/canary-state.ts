@@ -57,14 +57,15 @@ function halfOpened(turn: Turn, name: string): void {
   turn.state = { ...turn.state, canary: { of: name, replica: canary.replica, generation: canary.generation } };
 }
 
-/** Not missing, and yet to prove itself: what a person retries, or a reload tries. A replica that a scale or another file has just added is missing in a moment. */
+/** Not missing, and yet to prove itself: what a person retries or starts, or a reload tries. A replica that a scale or another file has just added is missing in a moment. */
 function someToCome(state: PoolState, name: string): boolean {
   if (name === ANY && wantedReplicas(state).some((replica) => engineIn(state, replica) === undefined)) return true;
   return state.engines.some((engine) => {
     if (isWanted(state, engine) && isBeingReplaced(state, engine.replica)) return name === ANY || engine.lastFailureClass === name;
     const live = livePhase(engine);
-    const retried = live !== null && live.is !== 'stuck' && live.run.cause === 'retry' && !live.run.succeeded;
-    return retried && isWanted(state, engine) && (name === ANY || engine.lastFailureClass === name);
+    const byHand = live?.run.cause === 'retry' || live?.run.cause === 'manual';
+    const tried = live !== null && live.is !== 'stuck' && byHand && !live.run.succeeded;
+    return tried && isWanted(state, engine) && (name === ANY || engine.lastFailureClass === name);
   });
 }
 

@@ -28,10 +28,12 @@ export function turnedBack(turn: Turn, rollout: Rollout): void {
 
 /** What its new spec has done to it says nothing about the old one. */
 function oldSpecNext(turn: Turn, engine: EngineState): EngineState {
-  if (isLive(engine)) return { ...engine, specId: null };
+  const clean = { ...engine, specId: null, row: 0, backoffRow: 0, blockedRow: 0 };
+  // One that lives may be the one try of a breaker: its end decides, whatever spec it runs by.
+  if (isLive(engine)) return clean;
   const phase = engine.phase.is === 'backoff' ? { ...engine.phase, dueMs: Math.min(engine.phase.dueMs, turn.env.nowMs) } : engine.phase;
   const breaker = closedBreaker(currentSpec(turn.state).breaker, turn.env.nowMs);
-  return { ...engine, specId: null, row: 0, backoffRow: 0, blockedRow: 0, breaker, phase };
+  return { ...clean, breaker, phase };
 }
 
 /** `leaving` where a candidate has to go first. */

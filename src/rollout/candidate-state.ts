@@ -48,9 +48,23 @@ export function tookOver(turn: Turn, unit: Unit): EngineState | null {
   turn.state = { ...turn.state, beenReady: true };
   stepped(turn, unit.replica, `${turn.state.name}/${unit.replica} is served by generation ${serving.generation}`);
   emit(turn, 'reload.step', { operation: rollout.operationId, replica: unit.replica, step: 'serving', direction: rollout.step }, serving);
+  awaitedNow(turn, serving);
   if (isLive(old)) return retired(turn, rollout, old);
   if (old.side !== serving.side) turn.effects.push({ do: 'releasePort', replica: old.replica, side: old.side });
   return null;
+}
+
+/** Whoever waits for a later generation than the one that was replaced has this one now, although it may have been begun before. */
+function awaitedNow(turn: Turn, { replica, generation }: EngineState): void {
+  const operations = turn.state.operations.map((operation) => {
+    const late = operation.starts.some((start) => start.replica === replica && start.after >= generation);
+    if (!late) return operation;
+    const starts = operation.starts.map((start) =>
+      start.replica === replica ? { ...start, after: Math.min(start.after, generation - 1) } : start,
+    );
+    return { ...operation, starts };
+  });
+  turn.state = { ...turn.state, operations };
 }
 
 function retired(turn: Turn, rollout: Rollout, old: EngineState): EngineState {

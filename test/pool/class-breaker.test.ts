@@ -125,3 +125,19 @@ describe('the breaker of a class', () => {
     expect(s.states()).toBe('backoff backoff');
   });
 });
+
+describe('a half-open one', () => {
+  it('does not close because a person has just started what was missing: that has to prove itself', () => {
+    const s = new Script({ breaker: { classes: { gpu: { failureThreshold: 1 } } } }).engine(0, { readyS: 3 }).until(0.2);
+    const engines = s.state.engines.map((engine) => {
+      const { phase } = engine;
+      if (phase.is !== 'starting') throw new Error(`it is ${phase.is}`);
+      return { ...engine, lastFailureClass: 'gpu', phase: { ...phase, run: { ...phase.run, cause: 'manual' as const } } };
+    });
+    s.state = { ...s.state, engines, classes: { gpu: { row: 1, breaker: { is: 'half_open', openForMs: 10_000 } } } };
+    s.send({ type: 'tick' });
+    expect(s.state.classes.gpu?.breaker.is).toBe('half_open');
+    s.until(200);
+    expect(s.state.classes.gpu?.breaker.is).toBe('closed');
+  });
+});

@@ -194,6 +194,30 @@ describe('a replaced engine that has failed since', () => {
     expect(s.generations()).toMatch(/^0#\d v1 ready, 1#\d v1 ready, 2#1 v1 ready$/);
     expect(s.leftovers()).toEqual([]);
   });
+
+  it('and lives again by the new one has a clean record then: what that has done to it says nothing about the old one', () => {
+    const s = new Reloads({ replicas: 2 }).until(5);
+    const id = s.reload({ strategy: 'rolling' });
+    while (s.state.engines[0]?.specId === null && s.nowMs < 60_000) s.pass(0.1);
+    const failed = { row: 2, backoffRow: 3, blockedRow: 1 };
+    s.state = { ...s.state, engines: s.state.engines.map((engine) => (engine.replica === 0 ? { ...engine, ...failed } : engine)) };
+    s.send({ type: 'cancel', operationId: id, stamp: { by: 'ann', atMs: 0, reason: null } });
+    expect(s.state.rollout?.step).toBe('back');
+    expect(s.state.engines[0]).toMatchObject({ phase: { is: 'ready' }, specId: null, row: 0, backoffRow: 0, blockedRow: 0 });
+  });
+});
+
+describe('a start that was asked for while a reload tries a candidate', () => {
+  it('is over when that takes over, although its generation was begun before', () => {
+    const s = new Reloads().until(5);
+    s.reload({ strategy: 'rolling' });
+    s.pass(1);
+    const stamp = { by: 'ann', atMs: 0, reason: null };
+    const start = { id: 'op9', kind: 'start', stamp, steps: [], starts: [{ replica: 0, after: 9 }], stops: [], forced: false } as const;
+    s.state = { ...s.state, operations: [...s.state.operations, start] };
+    s.until(60);
+    expect(s.outcome('op9')).toBe('started');
+  });
 });
 
 describe('an open breaker', () => {

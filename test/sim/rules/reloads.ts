@@ -100,7 +100,7 @@ export class ReloadRule implements Rule {
     for (const entry of endsOf(step)) if (entry.class !== 'requested') running.ready.delete(replicaOf(entry));
     for (const { is } of step.changes) {
       // On its way out for what it did itself: its end is recorded when its tree is gone.
-      const ails = (runOf(is)?.endReason ?? 'requested') !== 'requested';
+      const ails = is.phase.is === 'stopping' && is.phase.run.endReason !== 'requested';
       const stays = wanted(step.after, is) && is.phase.is !== 'unready' && is.phase.is !== 'stuck' && !ails;
       if (!stays || (is.closing !== null && is.closing.for === 'unwanted')) running.ready.delete(is.replica);
     }
