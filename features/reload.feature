@@ -79,13 +79,19 @@ Feature: Reloading: new engines prove themselves before the old ones go
       | reload.started  |        | strategy  | blue-green |
       | engine.starting | chat/0 | cause     | candidate  |
       | engine.starting | chat/1 | cause     | candidate  |
-      | engine.ready    | chat/0 |           |            |
-      | engine.ready    | chat/1 |           |            |
       | reload.step     | chat/0 | step      | serving    |
       | reload.step     | chat/1 | step      | serving    |
       | reload.step     |        | step      | committed  |
       | lease.released  | chat/0 | holder    | ann        |
       | reload.finished |        | outcome   | reloaded   |
+    And I am told in this order:
+      | engine.ready | chat/0 |      |           |
+      | reload.step  | chat/0 | step | serving   |
+      | reload.step  |        | step | committed |
+    And I am told in this order:
+      | engine.ready | chat/1 |      |           |
+      | reload.step  | chat/1 | step | serving   |
+      | reload.step  |        | step | committed |
     And the newest operation of "chat" comes to be:
       | kind    | reload       |
       | state   | succeeded    |
