@@ -3,7 +3,8 @@ import { PooldError } from '../errors.ts';
 import type { Pool } from '../pool/pool.ts';
 import { currentSpec } from '../pool/turn.ts';
 import type { Refused } from './lease.ts';
-import type { LeaseAnswer } from './lease-events.ts';
+import type { LeaseDesk } from './lease-desk.ts';
+import type { Held, LeaseAnswer } from './lease-events.ts';
 import type { PastLease, PastTicket } from './past-leases.ts';
 
 const TTL_MIN_MS = 100;
@@ -52,4 +53,26 @@ export function ticketNotFound(id: string): PooldError {
 export function ticketOver({ refused, state, pool, ticket }: PastTicket): PooldError {
   if (refused !== null) return refusal(refused);
   return new PooldError('ticket_not_found', `cannot find the ticket ${ticket.id}: it has ${state} the queue of ${pool}`, { pool });
+}
+
+export function poolNamed(desk: LeaseDesk, name: string): Pool {
+  const pool = desk.pool(name);
+  if (pool !== null) return pool;
+  const known = desk.pools.map(({ state }) => state.name).toSorted();
+  const says = known.length === 0 ? 'there are none' : `there are ${known.slice(0, 10).join(', ')}${known.length > 10 ? ' …' : ''}`;
+  throw new PooldError('pool_not_found', `cannot find the pool ${name}: ${says}`, { pool: name });
+}
+
+export function leaseHeld(desk: LeaseDesk, id: string): { readonly pool: Pool; readonly held: Held } {
+  const there = desk.held(id);
+  if (there !== null) return there;
+  const past = desk.pastLease(id);
+  throw past === null ? notFound(id) : leaseEnded(past);
+}
+
+export function faultOf(desk: LeaseDesk, answer: LeaseAnswer, id: string): PooldError {
+  if (answer.is === 'stale') return stale(id);
+  if (answer.is === 'refused') return refusalOf(answer, 'cannot go on');
+  const past = desk.pastLease(id);
+  return past === null ? notFound(id) : leaseEnded(past);
 }

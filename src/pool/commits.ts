@@ -4,9 +4,19 @@
  */
 import { PooldError } from '../errors.ts';
 import { failpoint } from '../failpoint.ts';
+import type { LeaseEvent } from '../lease/lease-events.ts';
 import type { Batch, Store } from '../store/store.ts';
-import type { Decided } from './pool.ts';
+import type { Effect } from './effects.ts';
+import type { PoolState } from './pool-state.ts';
 import { isEmpty } from './rows.ts';
+
+/** What a pool has decided and nobody has stored yet. */
+export interface Decided {
+  readonly asked: readonly LeaseEvent[];
+  readonly before: PoolState;
+  readonly effects: readonly Effect[];
+  readonly batch: Batch;
+}
 
 interface Member {
   decide(): Decided;

@@ -15,7 +15,7 @@ import type { Refused } from '../lease/lease.ts';
 import type { LeaseEars } from '../lease/lease-ears.ts';
 import type { LeaseEvent } from '../lease/lease-events.ts';
 import type { Batch, Store } from '../store/store.ts';
-import type { Commits } from './commits.ts';
+import type { Commits, Decided } from './commits.ts';
 import { dueMs } from './due-state.ts';
 import { EffectRunner } from './effect-runner.ts';
 import type { Effect } from './effects.ts';
@@ -265,13 +265,6 @@ export class Pool {
       }
     });
   }
-}
-
-export interface Decided {
-  readonly asked: readonly LeaseEvent[];
-  readonly before: PoolState;
-  readonly effects: readonly Effect[];
-  readonly batch: Batch;
 }
 
 /** What has ended for good. */
