@@ -1,4 +1,5 @@
 /** Follows an operation to its end: on a terminal a live line, and a line per step everywhere. */
+import { ClientError } from '../../client/client-error.ts';
 import type { Operation } from '../../pool/status.ts';
 import { harmless } from '../harmless.ts';
 import { liveLine } from '../live-line.ts';
@@ -29,6 +30,12 @@ export async function followed(session: Session, begun: Operation, endMs: number
       }
       operation = await client.operation(operation.id, Math.min(LOOK_MS, leftMs));
     }
+  } catch (error) {
+    if (error instanceof ClientError && error.code === 'unreachable')
+      out.complain(
+        `${operation.kind} ${operation.pool} goes on when poold is there again: poolctl operations ${operation.id} tells how far it is`,
+      );
+    throw error;
   } finally {
     log.leave();
   }
