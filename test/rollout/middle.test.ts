@@ -62,9 +62,7 @@ describe('a drain before the commit that runs out', () => {
   });
 
   it('takes the canary’s role from what has the old one’s place, so that the breaker closes', () => {
-    const s = new Reloads({ breaker: { failureThreshold: 1, openForMs: 15_000 } })
-      .engine(0, serves, dies(15), serves)
-      .until(5);
+    const s = new Reloads({ breaker: { failureThreshold: 1, openForMs: 15_000 } }).engine(0, serves, dies(15), serves).until(5);
     s.lease('ann');
     s.reload({ strategy: 'rolling' });
     s.until(40.5);
