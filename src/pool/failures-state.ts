@@ -212,14 +212,15 @@ function blocked(turn: Turn, engine: EngineState, end: Conclusion & { readonly w
 }
 
 /**
- * A restart that had not come to its spawn is still to be counted, and so is a canary's that has to give its role away;
- * anything else is asked again as a first start, behind the breakers.
+ * A restart that had not come to its spawn is still to be counted, and so is that of a canary which has to give its role away, or of a breaker's one
+ * try when a reset has closed that breaker meanwhile; anything else is asked again as a first start, behind the breakers.
  */
 export function causeAgain(engine: EngineState, run: Run): StartCause {
   const beforeSpawn = engine.phase.is === 'starting' && engine.phase.step !== 'spawning' && run.spawnedMs === null;
   if (beforeSpawn && isAutomaticRestart(run.cause)) return run.cause;
   if (engine.breaker.is === 'half_open') return 'trial';
-  return run.cause === 'canary' && engine.lastFailureClass !== null ? 'recovery' : 'first';
+  const tried = run.cause === 'canary' || run.cause === 'trial';
+  return tried && engine.lastFailureClass !== null ? 'recovery' : 'first';
 }
 
 export function backoffAnnounced(turn: Turn, engine: EngineState): void {

@@ -36,13 +36,16 @@ export const SHUTDOWN_DEADLINE_MS = 90_000;
 /** More is never needed: a drain that is over lets a reload begin, and that may find nothing to do. */
 const ROUNDS_MAX = 5;
 
-/** ORDER: what the end or the turning back of a drain or a reload brings about is decided in the same turn; nothing else would wake the pool for it. */
+/**
+ * ORDER: what the end or the turning back of a drain or a reload, or a scale that had waited, brings about is decided in the same turn; nothing else
+ * would wake the pool for it.
+ */
 export function settled(turn: Turn): void {
   if (turn.state.restoring) return;
   for (let rounds = 0; rounds < ROUNDS_MAX; rounds += 1) {
-    const { drain, rollout } = turn.state;
+    const { drain, rollout, replicas } = turn.state;
     settledOnce(turn);
-    if (turn.state.drain === drain && turn.state.rollout === rollout) break;
+    if (turn.state.drain === drain && turn.state.rollout === rollout && turn.state.replicas === replicas) break;
   }
   const { leaseDueMs } = turn.state;
   if (turn.env.nowMs >= leaseDueMs) turn.state = { ...turn.state, leaseDueMs: nextLeaseDueMs(turn.state) };

@@ -50,8 +50,13 @@ export function tookOver(turn: Turn, unit: Unit): EngineState | null {
   emit(turn, 'reload.step', { operation: rollout.operationId, replica: unit.replica, step: 'serving', direction: rollout.step }, serving);
   awaitedNow(turn, serving);
   if (isLive(old)) return retired(turn, rollout, old);
-  if (old.side !== serving.side) turn.effects.push({ do: 'releasePort', replica: old.replica, side: old.side });
+  portLeft(turn, old, serving);
   return null;
+}
+
+/** Nothing lives on the side that another has taken the replica's place from: its port is free. */
+function portLeft(turn: Turn, { replica, side }: EngineState, serving: EngineState): void {
+  if (side !== serving.side) turn.effects.push({ do: 'releasePort', replica, side });
 }
 
 /** Whoever waits for a later generation than the one that was replaced has this one now, although it may have been begun before. */
@@ -85,11 +90,14 @@ export function tookBack(turn: Turn, unit: Unit): void {
   const old = generationIn(turn.state, { replica: unit.replica, generation: unit.old ?? 0 });
   if (rollout === null || old === undefined || (old.phase.is !== 'ready' && old.phase.is !== 'unready')) return;
   const serving = engineAt(turn, unit.replica);
+  // Its end decides nothing any more.
+  canaryLeft(turn, serving);
   parted(turn, old);
   const again = put(turn, { ...serving, ...placed(old), specId: null, closing: old.closing, reports: [] });
   engineReopened(turn, again);
   turn.effects.push({ do: 'writeHandoff', ref: refOf(turn, again) });
   if (isLive(serving)) retired(turn, { ...rollout, step: 'back' }, serving);
+  else portLeft(turn, serving, again);
   stepped(turn, unit.replica, `${turn.state.name}/${unit.replica} is served by generation ${again.generation} again`);
 }
 

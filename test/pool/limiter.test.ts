@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dies, diesOf, serves } from './behaviour.ts';
+import { dies, diesOf, notSpawned, serves } from './behaviour.ts';
 import { Script } from './script.ts';
 
 const OFF = { count: 10_000, windowMs: 30_000 };
@@ -60,6 +60,22 @@ describe('the limiter', () => {
     s.until(70);
     expect(s.spawns).toHaveLength(36);
     expect(s.view().restartCount).toBe(0);
+  });
+
+  it.each([
+    ['the daemon lacks what a start needs', (s: Script) => s.until(12)],
+    ['the daemon dies', (s: Script) => s.daemonDies().daemonStarts()],
+  ])('counts the start after a try that came to nothing when a reset had closed its breaker: %s', (_how, ended) => {
+    const s = new Script({ replicas: 2, breaker: { failureThreshold: 1, openForMs: 10_000 } })
+      .engine(0, dies(0), { ...notSpawned('starved'), spawnS: 1 }, serves)
+      .until(10.5);
+    expect(s.causeOf({ replica: 0, generation: 2 })).toBe('trial');
+    s.reset();
+    expect(s.view().restartCount).toBe(0);
+    ended(s);
+    s.until(20);
+    expect(s.spawns.at(-1)).toMatchObject({ replica: 0, cause: 'recovery' });
+    expect(s.view().restartCount).toBe(1);
   });
 
   it('is passed by the one try of an engine’s breaker while a restart waits for it (sequence 12)', () => {

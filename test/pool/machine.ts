@@ -192,14 +192,16 @@ export class Machine {
       throw new Error(`cannot spawn chat/${replica}: a generation before it still lives on its side`);
     this.spawns.push({ atS: this.#daemon.nowMs / 1_000, replica, generation, cause: this.#daemon.causeOf(ref) });
     const behaviour = this.#chosen.get(`${replica}.${generation}`) ?? serves;
+    const spawnMs = (behaviour.spawnS ?? 0) * 1_000;
     if (behaviour.spawn !== undefined) {
-      this.#answer({ type: 'startFailed', replica, generation, class: behaviour.spawn, message: `${behaviour.spawn} at spawn` });
+      const message = `${behaviour.spawn} at spawn`;
+      this.#answer({ type: 'startFailed', replica, generation, class: behaviour.spawn, message }, spawnMs);
       return;
     }
     const process = newProcess(ref, behaviour, 101 + this.processes.length);
     this.processes.push(process);
     this.#sides.set(process, side);
-    this.#answer({ type: 'spawned', replica, generation, identity: process.identity }, (behaviour.spawnS ?? 0) * 1_000);
+    this.#answer({ type: 'spawned', replica, generation, identity: process.identity }, spawnMs);
     if (behaviour.endsS === undefined) return;
     const { signal = null, code = null } = behaviour;
     this.#plan(behaviour.endsS * 1_000, () => this.exited(process, signal === null ? { code } : { signal }), false);

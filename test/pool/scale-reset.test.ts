@@ -63,6 +63,14 @@ describe('scale', () => {
     expect(s.until(70).view()).toMatchObject({ state: 'running', breaker: { state: 'closed' } });
   });
 
+  it('that had waited over a death of the daemon calls off at once the start of what it takes away', () => {
+    const s = new Script({ replicas: 2 }).engine(1, dies(3)).until(3.5);
+    const waitingScale = { replicas: 1, operationId: 'op9', stamp: { by: 'ann', atMs: 0, reason: null } };
+    s.state = { ...s.state, waitingScale };
+    s.daemonDies().daemonStarts();
+    expect(s.state.engines.map(({ phase }) => phase.is)).toEqual(['ready', 'idle']);
+  });
+
   it('of a stopped pool is recorded', () => {
     const s = new Script({ autostart: false }).until(1);
     expect(s.outcome(s.scale(3))).toBe('scaled');

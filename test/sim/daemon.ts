@@ -245,6 +245,7 @@ export class Daemon {
         this.verified.delete(keyOf(effect.ref));
         return;
       case 'release':
+        ground.processes.release(effect.ref);
         if (ground.handoffs.get(engineId(effect.ref)) === effect.ref.generation) ground.handoffs.delete(engineId(effect.ref));
         return;
       case 'probe':

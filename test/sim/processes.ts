@@ -22,6 +22,8 @@ export interface Process {
   killed: boolean;
   /** A person has vouched that it does not matter any more. */
   forgotten: boolean;
+  /** The daemon has concluded its end, and with that its record may go. */
+  released: boolean;
 }
 
 export interface Around {
@@ -33,7 +35,7 @@ export interface Around {
   readonly treeGone: (process: Process) => void;
 }
 
-/** Ended generations that are remembered per engine: what a launcher's record files would hold. */
+/** Released generations that are remembered per engine. One that has ended and not been released has its record still: news of it can come late. */
 const KEPT = 4;
 
 export class Processes {
@@ -93,14 +95,20 @@ export class Processes {
       termEpoch: -1,
       killed: false,
       forgotten: false,
+      released: false,
     };
     const key = `${ref.pool}/${ref.replica}`;
     const others = this.#of(ref);
-    const kept = others.filter((other, index) => treeLives(other) || index >= others.length - KEPT);
+    const kept = others.filter((other, index) => treeLives(other) || !other.released || index >= others.length - KEPT);
     this.#known.set(key, [...kept, process]);
     const { ends } = traits;
     if (ends !== null) this.#later(ends.afterMs, () => this.calm || this.end(process, ends, traits.oomKilled));
     return process;
+  }
+
+  release(ref: EngineRef): void {
+    const process = this.find(ref);
+    if (process !== undefined) process.released = true;
   }
 
   /** Its main process ends, by itself or by somebody else's hand. */

@@ -1,6 +1,7 @@
 /** A decision asked again gives the same; the wall clock decides nothing; what is old, or said twice, changes nothing. Sampled, but for old messages. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Moment } from '../../../src/clock.ts';
+import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Lease } from '../../../src/lease/lease-state.ts';
 import type { Effect } from '../../../src/pool/effects.ts';
 import type { PoolCommand } from '../../../src/pool/host.ts';
@@ -8,7 +9,7 @@ import type { PoolState } from '../../../src/pool/pool-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
 import type { World } from '../world.ts';
-import { lifeIn } from './questions.ts';
+import { everyEngine, lifeIn, membersOf } from './questions.ts';
 
 const EVERY = 61;
 const HOUR_MS = 3_600_000;
@@ -56,8 +57,10 @@ export class PurityRule implements Rule {
     const { do: what } = event.command;
     const twice = { ...event, operationId: `${event.operationId}-again` };
     const [state, effects] = this.#world.machine.next(after, twice, { nowMs: step.nowMs, wallMs: step.wallMs, random: () => 0.5 });
+    // A scale that had waited for what this took back may have taken the engine away, hold and all: then a hold says nothing until it is one again.
+    const held = (of: PoolState, engine: EngineState): boolean => engine.held !== null && membersOf(of).includes(engine.replica);
     const engines = (of: PoolState): unknown =>
-      [...of.engines, ...of.others].map(({ phase, held, closing }) => [phase, held !== null, closing?.deadlineMs]);
+      everyEngine(of).map((engine) => [engine.phase, held(of, engine), engine.closing?.deadlineMs]);
     must(isDeepStrictEqual(engines(state), engines(after)), 'idempotent', () => `a second ${what} of ${step.pool} changed its engines`);
     const same = state.drain?.deadlineMs === after.drain?.deadlineMs && state.rollout === after.rollout;
     must(same, 'idempotent', () => `a second ${what} of ${step.pool} changed what is under way`);

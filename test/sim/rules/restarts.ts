@@ -156,7 +156,9 @@ export class RestartRule implements Rule {
     if (closed.length === 0 && !reset) return;
     if (command?.class === null || revived(step)) stormMs.length = 0;
     for (const engine of step.after.engines) {
-      const held = engine.phase.is === 'backoff' || startedIn(step, engine);
+      // The one try of a breaker that a reset closes under it is none any more: where that comes to nothing, what follows is recovery.
+      const trying = reset && runOf(engine)?.cause === 'trial';
+      const held = engine.phase.is === 'backoff' || startedIn(step, engine) || trying;
       const concerned =
         command?.class === null ||
         revived(step) ||

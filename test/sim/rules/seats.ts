@@ -66,7 +66,8 @@ export class SeatRule implements Rule {
     const engine = lifeIn(after, ref);
     const says = (why: string) => () => `${granted.id} is granted on ${granted.engine}#${granted.generation}: ${why}`;
     must(engine?.role === 'serving' && engine.phase.is === 'ready', 'granted', says(`it is ${engine?.role} and ${engine?.phase.is}`));
-    must(engine?.paused === null && before.paused === null, 'granted', says(`${pool} or it is paused`));
+    // As it is after the step: the very turn that resumes it serves those who waited through the pause.
+    must(engine?.paused === null && after.paused === null, 'granted', says(`${pool} or it is paused`));
     const closing = lifeIn(before, ref)?.closing ?? engine?.closing ?? null;
     // Of a whole pool, and not to be stopped: then whoever was queued before has his turn (`drains.ts`). One engine's takes nobody.
     const served = before.drain?.kind === 'drain' || (before.drain === null && after.drain?.kind === 'drain');
