@@ -25,6 +25,7 @@ const LONGEST_LIFE_MS = 2_000;
 
 export interface Figures {
   kills: number;
+  readonly by: Record<Death['by'], number>;
   /** Those that did not come by their failpoint. */
   missed: number;
   answered: number;
@@ -43,14 +44,16 @@ export interface DeathsOptions {
   readonly kills: number;
   readonly seed: number;
   readonly told: (line: string) => void;
+  /** Whether to come to an end before all are killed. */
+  readonly enough?: () => boolean;
 }
 
-export async function runDeaths({ kills, seed, told }: DeathsOptions): Promise<Figures> {
+export async function runDeaths({ kills, seed, told, enough = () => false }: DeathsOptions): Promise<Figures> {
   const rig = new Rig(Object.fromEntries(POOLS.map((name) => [name, poolSpec()])));
   const deaths = new Deaths(rig, seed);
   try {
     await deaths.begin();
-    for (let kill = 1; kill <= kills; kill += 1) {
+    for (let kill = 1; kill <= kills && !enough(); kill += 1) {
       await deaths.kill(kill);
       if (kill % 10 === 0) told(`${kill} kills, ${deaths.figures.answered} answers, ${deaths.figures.violations.length} violations`);
     }
@@ -74,7 +77,16 @@ function poolSpec(): Readonly<Record<string, unknown>> {
 }
 
 class Deaths {
-  readonly figures: Figures = { kills: 0, missed: 0, answered: 0, unanswered: 0, seconds: 0, adoptedMs: [], violations: [] };
+  readonly figures: Figures = {
+    kills: 0,
+    by: { moment: 0, start: 0, failpoint: 0 },
+    missed: 0,
+    answered: 0,
+    unanswered: 0,
+    seconds: 0,
+    adoptedMs: [],
+    violations: [],
+  };
   readonly #rig: Rig;
   readonly #seed: number;
   #history: History = { floors: new Map(), operations: [], listings: [], lives: [] };
@@ -115,6 +127,7 @@ class Deaths {
     this.#broken(processViolations(this.#processes, this.#rig.processes()));
     this.#judge();
     this.figures.kills = kill;
+    this.figures.by[death.by] += 1;
   }
 
   /** The last one lives on: what is held is given back or runs out, and nothing is left. */

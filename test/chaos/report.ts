@@ -4,10 +4,13 @@ import type { Figures } from './deaths.ts';
 const MOST_SHOWN = 40;
 
 export function table(figures: Figures, seed: number): string {
-  const { kills, missed, answered, unanswered, seconds, adoptedMs, violations } = figures;
+  const { kills, by, missed, answered, unanswered, seconds, adoptedMs, violations } = figures;
   const sorted = adoptedMs.toSorted((one, other) => one - other);
   const rows: [string, string][] = [
-    ['kills', `${kills} (${missed} of them not at the failpoint they were meant for)`],
+    [
+      'kills',
+      `${kills}: ${by.moment} at a moment, ${by.start} while it started, ${by.failpoint} at a failpoint (${missed} of those did not come there)`,
+    ],
     ['operations', `${answered + unanswered} (${unanswered} of them without an answer)`],
     ['answered per second', (answered / seconds).toFixed(0)],
     ['adopted, median', `${(sorted[Math.floor(sorted.length / 2)] ?? Number.NaN).toFixed(0)} ms`],
