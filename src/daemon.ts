@@ -95,9 +95,14 @@ async function superviseUntilTold(ground: Ground): Promise<number> {
   let externals: Externals | null = null;
   const leases = new Leases(clock);
   const forgetLeases = bus.subscribe((event) => leases.heard(event));
-  pools = await takeUp(ground, { room, leases, external: (pool) => externals?.of(pool) ?? [], told: (ending) => told.resolve(ending) });
-  externals = await announced(ground, pools);
-  pools.opening();
+  const taken = await takeUp(ground, {
+    room,
+    leases,
+    external: (pool) => externals?.of(pool) ?? [],
+    told: (ending) => told.resolve(ending),
+  });
+  pools = taken;
+  externals = await announced(ground, taken);
   const serving = await serve({
     listen: config.daemon.listen,
     socketPath: paths.apiSocket,
@@ -105,6 +110,7 @@ async function superviseUntilTold(ground: Ground): Promise<number> {
     context: { host: pools, clock, events: bus, metricsText: () => metrics.text() },
     log,
     observeRequest: (route, status, seconds) => metrics.observeRequest({ route, status, durationMs: seconds * 1000 }),
+    opening: () => taken.opening(),
   });
   pools.listening();
   greet(paths, pools.pools());

@@ -7,7 +7,6 @@ import { LIMITS } from './limits.ts';
 import type { SocketPlace } from './listen.ts';
 import { isLoopback, listenOnSocket, listenOnTcp, tlsOf } from './listen.ts';
 import type { ApiContext, ApiLog, ObserveRequest } from './ports.ts';
-import type { Role } from './roles.ts';
 import { ROUTES } from './routes.ts';
 import type { ApiServer } from './server.ts';
 import { createApiServer } from './server.ts';
@@ -22,6 +21,8 @@ export interface ServeOptions {
   readonly context: ApiContext;
   readonly log: ApiLog;
   readonly observeRequest: ObserveRequest;
+  /** Called once, when nothing is left to do but to open. */
+  readonly opening: () => void;
   /** Unset: that of `LIMITS`. */
   readonly patience?: Patience;
 }
@@ -37,42 +38,43 @@ export interface Serving {
 
 /** Opens them all or none. Throws PooldError `invalid_config`, with what to change. */
 export async function serve(options: ServeOptions): Promise<Serving> {
-  const { listen, socketPath, leaseSocketPath, log, patience = LIMITS } = options;
+  const { listen, socketPath, leaseSocketPath, log, opening, patience = LIMITS } = options;
   const open: ApiServer[] = [];
   const sockets: string[] = [];
   const close = async (graceMs: number): Promise<void> => {
     for (const path of sockets) rmSync(path, { force: true });
     await Promise.all(open.map((one) => one.close(graceMs)));
   };
-  const add = async (door: Door, tls: Tls | null): Promise<ApiServer> => {
-    const made = await createApiServer({ ...options, door, tls, patience, routes: ROUTES });
-    open.push(made);
-    return made;
+  const made = async (door: Door, tls: Tls | null): Promise<ApiServer> => {
+    const one = await createApiServer({ ...options, door, tls, patience, routes: ROUTES });
+    open.push(one);
+    return one;
   };
-  const addSocket = async (role: Role, place: Pick<SocketPlace, 'path' | 'group' | 'groupKey'>): Promise<void> => {
-    const { server } = await add({ kind: 'socket', role }, null);
+  const opened = async ({ server }: ApiServer, place: Pick<SocketPlace, 'path' | 'group' | 'groupKey'>): Promise<void> => {
     await listenOnSocket(server, { ...place, mode: listen.socket.mode, warn: (message) => log.warn({}, message) });
     sockets.push(place.path);
   };
   let tcpPort: number | null = null;
   let metricsPort: number | null = null;
   try {
-    if (listen.tcp !== null) {
-      const tls = tlsOf(listen.tcp);
-      const tokens = new Tokens(listen.tcp.tokensFile, (message) => log.error({}, message));
-      const { server } = await add({ kind: 'tcp', tokens, hosts: listen.tcp.hosts }, tls);
-      tcpPort = await listenOnTcp(server, listen.tcp);
-    }
-    if (listen.metrics !== null) {
-      const { server } = await add({ kind: 'metrics', loopback: isLoopback(listen.metrics.host) }, null);
-      metricsPort = await listenOnTcp(server, listen.metrics);
-    }
-    await addSocket('lease', { path: leaseSocketPath, group: listen.socket.leaseGroup, groupKey: 'listen.socket.leaseGroup' });
+    // ORDER: all are made first, which takes a while: leases count their time from `opening`, and then every door has to open at once.
+    const tcp = listen.tcp === null ? null : await made(tcpDoor(listen.tcp, log), tlsOf(listen.tcp));
+    const metrics = listen.metrics === null ? null : await made({ kind: 'metrics', loopback: isLoopback(listen.metrics.host) }, null);
+    const lease = await made({ kind: 'socket', role: 'lease' }, null);
+    const admin = await made({ kind: 'socket', role: 'admin' }, null);
+    opening();
+    if (listen.tcp !== null && tcp !== null) tcpPort = await listenOnTcp(tcp.server, listen.tcp);
+    if (listen.metrics !== null && metrics !== null) metricsPort = await listenOnTcp(metrics.server, listen.metrics);
+    await opened(lease, { path: leaseSocketPath, group: listen.socket.leaseGroup, groupKey: 'listen.socket.leaseGroup' });
     // ORDER: api.sock comes last, as it is what people take for "the daemon is there".
-    await addSocket('admin', { path: socketPath, group: listen.socket.group, groupKey: 'listen.socket.group' });
+    await opened(admin, { path: socketPath, group: listen.socket.group, groupKey: 'listen.socket.group' });
   } catch (error) {
     await close(0);
     throw error;
   }
   return { socketPath, tcpPort, metricsPort, close };
+}
+
+function tcpDoor({ tokensFile, hosts }: NonNullable<DaemonSpec['listen']['tcp']>, log: ApiLog): Door {
+  return { kind: 'tcp', tokens: new Tokens(tokensFile, (message) => log.error({}, message)), hosts };
 }

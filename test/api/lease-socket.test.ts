@@ -39,8 +39,14 @@ test('whoever opens it may read and hold leases, and no more', async () => {
   expect(await ask(at, { method: 'DELETE', path: `/v1/leases/${json.id}` })).toMatchObject({ status: 200 });
 });
 
+interface Again {
+  readonly api: string;
+  readonly lease: string;
+  readonly opening?: () => void;
+}
+
 /** Into the directory of the other, under another name. */
-function again(names: { readonly api: string; readonly lease: string }, leaseGroup: ServeOptions['listen']['socket']['leaseGroup'] = null) {
+function again({ opening = () => {}, ...names }: Again, leaseGroup: ServeOptions['listen']['socket']['leaseGroup'] = null) {
   return serve({
     listen: { socket: { mode: 0o600, group: null, leaseGroup }, tcp: null, metrics: null },
     socketPath: join(at.directory, names.api),
@@ -48,8 +54,17 @@ function again(names: { readonly api: string; readonly lease: string }, leaseGro
     context: { host: at.host, clock: systemClock, events: at.host.feed, metricsText: async () => '' },
     log: { warn: () => {}, error: () => {} },
     observeRequest: () => {},
+    opening,
   });
 }
+
+test('leases count their time from a moment at which no door is open yet', async () => {
+  const seen: string[][] = [];
+  const opening = (): number => seen.push(readdirSync(at.directory).filter((name) => name.startsWith('later')));
+  const serving = await again({ api: 'later-api.sock', lease: 'later-lease.sock', opening });
+  expect(seen).toEqual([[]]);
+  await serving.close(100);
+});
 
 test('api.sock comes last: while it cannot come, neither stays, and what lies there is not touched', async () => {
   const file = join(at.directory, 'other.sock');

@@ -59,6 +59,7 @@ export async function served(
       error: (facts, message) => logged.push({ level: 'error', facts, message }),
     },
     observeRequest: (route, status) => observed.push({ route, status }),
+    opening: () => {},
   }).catch((error: unknown) => {
     rmSync(directory, { recursive: true, force: true });
     throw error;

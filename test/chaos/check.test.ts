@@ -1,0 +1,187 @@
+/** Each promise is broken in a history on purpose, and found; what is only strange is not. */
+import { describe, expect, it } from 'vitest';
+import { check } from './check.ts';
+import type { History, Operation } from './history.ts';
+import { acquire, DIES_MS, grant, history, LIVES, listed, OPENS_MS, TTL_MS, use } from './story.ts';
+import { trimmed } from './trim.ts';
+
+const BEFORE = 200;
+const AFTER = OPENS_MS + 20;
+const ENDED = { is: 'refused', code: 'lease_ended' } as const;
+
+function promises(given: History): string[] {
+  return check(given).map(({ promise }) => promise);
+}
+
+function of(...operations: Operation[]): History {
+  return history({ operations });
+}
+
+describe('an acknowledged grant', () => {
+  it('that goes on after the death is as promised', () => {
+    const operations = [acquire('1', { atMs: BEFORE }), use('verify', '1', { atMs: AFTER, answer: { is: 'verified' } })];
+    expect(check(history({ operations, leases: [listed('1')] }))).toEqual([]);
+  });
+
+  it('is lost over the death', () => {
+    expect(promises(of(acquire('1', { atMs: BEFORE }), use('verify', '1', { atMs: AFTER, answer: ENDED })))).toEqual(['held-over-death']);
+    expect(
+      promises(of(acquire('1', { atMs: BEFORE }), use('renew', '1', { atMs: AFTER, answer: { is: 'refused', code: 'stale_token' } }))),
+    ).toEqual(['held-over-death']);
+    expect(promises(of(acquire('1', { atMs: BEFORE }), use('release', '1', { atMs: AFTER, answer: { is: 'alreadyEnded' } })))).toEqual([
+      'held-over-death',
+    ]);
+  });
+
+  it('is not listed, or on another slot', () => {
+    const operations = [acquire('1', { atMs: BEFORE })];
+    expect(promises(history({ operations, leases: [] }))).toEqual(['held-over-death']);
+    expect(promises(history({ operations, leases: [listed('1', { slot: 1 })] }))).toEqual(['held-over-death']);
+  });
+
+  it('is lost before its time without any death', () => {
+    const operations = [acquire('1', { atMs: AFTER }), use('verify', '1', { atMs: AFTER + TTL_MS - 10, answer: ENDED })];
+    expect(promises(of(...operations))).toEqual(['held-over-death']);
+  });
+
+  it('counts its time from its last renewal', () => {
+    const renewal = use('renew', '1', { atMs: AFTER + 900, answer: { is: 'renewed', ttlMs: TTL_MS } });
+    const late = use('verify', '1', { atMs: AFTER + 1_800, answer: ENDED });
+    expect(promises(of(acquire('1', { atMs: AFTER }), renewal, late))).toEqual(['held-over-death']);
+    expect(promises(of(acquire('1', { atMs: AFTER }), late))).toEqual([]);
+    const unanswered = use('renew', '1', { atMs: AFTER + 900, answer: { is: 'none' } });
+    expect(promises(of(acquire('1', { atMs: AFTER }), unanswered, late))).toEqual([]);
+  });
+
+  it('may be over when it was given back, answered or not', () => {
+    const later = use('verify', '1', { atMs: AFTER, answer: ENDED });
+    for (const is of ['released', 'none'] as const) {
+      expect(promises(of(acquire('1', { atMs: BEFORE }), use('release', '1', { atMs: BEFORE + 50, answer: { is } }), later))).toEqual([]);
+    }
+  });
+
+  it('may have run out before the death, or on the way', () => {
+    const short = acquire('1', { atMs: BEFORE, answer: { is: 'granted', grant: grant('1', { ttlMs: 200 }) } });
+    expect(promises(of(short, use('verify', '1', { atMs: AFTER, answer: ENDED })))).toEqual([]);
+  });
+
+  it('has a whole TTL from when its holder can get in', () => {
+    const operations = [acquire('1', { atMs: BEFORE })];
+    expect(promises(history({ operations, leases: [listed('1', { expiresMs: OPENS_MS + TTL_MS - 100 })] }))).toEqual([
+      'full-ttl-after-start',
+    ]);
+    const gone = use('verify', '1', { atMs: OPENS_MS + TTL_MS - 50, answer: ENDED });
+    expect(promises(of(...operations, gone))).toEqual(['held-over-death']);
+  });
+});
+
+describe('what is over', () => {
+  it('comes back after its release', () => {
+    const release = use('release', '1', { atMs: BEFORE + 50, answer: { is: 'released' } });
+    const operations = [acquire('1', { atMs: BEFORE }), release];
+    for (const answer of [{ is: 'verified' }, { is: 'renewed', ttlMs: TTL_MS }, { is: 'released' }] as const) {
+      const kind = answer.is === 'verified' ? 'verify' : answer.is === 'renewed' ? 'renew' : 'release';
+      expect(promises(of(...operations, use(kind, '1', { atMs: AFTER, answer })))).toEqual(['ended-for-good']);
+    }
+    expect(promises(history({ operations, leases: [listed('1')] }))).toEqual(['ended-for-good']);
+  });
+
+  it('comes back to whoever asks again by its key', () => {
+    const key = { key: 'k' };
+    const again = acquire('1', { atMs: AFTER, again: true, ...key });
+    const release = use('release', '1', { atMs: BEFORE + 50, answer: { is: 'released' } });
+    expect(promises(of(acquire('1', { atMs: BEFORE, ...key }), release, again))).toEqual(['ended-for-good']);
+    expect(promises(of(acquire('1', { atMs: BEFORE, ...key }), again))).toEqual([]);
+  });
+
+  it('is held beyond its time', () => {
+    const verified = (atMs: number) => use('verify', '1', { atMs, answer: { is: 'verified' } });
+    expect(promises(of(acquire('1', { atMs: AFTER }), verified(AFTER + TTL_MS + 10)))).toEqual(['ended-for-good']);
+    // Over a death it gets one TTL more, and no second.
+    expect(promises(of(acquire('1', { atMs: BEFORE }), verified(OPENS_MS + TTL_MS - 10)))).toEqual([]);
+    expect(promises(of(acquire('1', { atMs: BEFORE }), verified(OPENS_MS + TTL_MS + 10)))).toEqual(['ended-for-good']);
+  });
+
+  it('counts from the answer to who asked again over the death', () => {
+    const first = acquire('1', { atMs: BEFORE, key: 'k', answer: { is: 'none' } });
+    const again = acquire('1', { atMs: OPENS_MS + TTL_MS, key: 'k', again: true });
+    const release = use('release', '1', { atMs: OPENS_MS + TTL_MS + 500, answer: { is: 'released' } });
+    expect(promises(of(first, again, release))).toEqual([]);
+  });
+
+  it('was lost, and is there again', () => {
+    const operations = [
+      acquire('1', { atMs: BEFORE }),
+      use('verify', '1', { atMs: AFTER, answer: ENDED }),
+      use('verify', '1', { atMs: AFTER + 50, answer: { is: 'verified' } }),
+    ];
+    expect(promises(of(...operations))).toContain('held-over-death');
+  });
+});
+
+describe('slots, tokens, keys, and who is held for', () => {
+  it('one slot is given to two', () => {
+    expect(promises(of(acquire('1', { atMs: BEFORE }), acquire('2', { atMs: AFTER })))).toEqual(['one-per-slot']);
+    const free = use('release', '1', { atMs: BEFORE + 50, answer: { is: 'none' } });
+    expect(promises(of(acquire('1', { atMs: BEFORE }), free, acquire('2', { atMs: AFTER })))).toEqual([]);
+    const other = { is: 'granted', grant: grant('2', { slot: 1 }) } as const;
+    expect(promises(of(acquire('1', { atMs: BEFORE }), acquire('2', { atMs: AFTER, answer: other })))).toEqual([]);
+  });
+
+  it('one slot is listed with two', () => {
+    const operations = [acquire('1', { atMs: BEFORE }), acquire('2', { atMs: BEFORE, answer: { is: 'none' } })];
+    expect(promises(history({ operations, leases: [listed('1'), listed('2')] }))).toEqual(['one-per-slot']);
+  });
+
+  it('a token is given out twice, or falls', () => {
+    const second = (token: string) => acquire('2', { atMs: AFTER, answer: { is: 'granted', grant: grant('2', { slot: 1, token }) } });
+    expect(promises(of(acquire('1', { atMs: BEFORE }), second('000000000001-1')))).toEqual(['token-once']);
+    expect(promises(of(acquire('1', { atMs: BEFORE }), second('000000000001-0')))).toEqual(['tokens-rise']);
+    expect(promises(of(acquire('1', { atMs: BEFORE }), second('000000000002-0')))).toEqual([]);
+  });
+
+  it('a token falls below those of leases that are not looked at any more', () => {
+    const release = use('release', '5', { atMs: BEFORE + 50, answer: { is: 'released' } });
+    const past = trimmed(of(acquire('5', { atMs: BEFORE }), release), DIES_MS);
+    expect(past.operations).toEqual([]);
+    expect(promises({ ...past, operations: [acquire('4', { atMs: AFTER })] })).toEqual(['tokens-rise']);
+    expect(promises({ ...past, operations: [acquire('6', { atMs: AFTER })] })).toEqual([]);
+  });
+
+  it('one wish is granted twice', () => {
+    const first = acquire('1', { atMs: BEFORE, key: 'k' });
+    const again = acquire('1', { atMs: AFTER, key: 'k', again: true, answer: { is: 'granted', grant: grant('2', { slot: 1 }) } });
+    expect(promises(of(first, again))).toEqual(['one-lease-per-key']);
+    const operations = [acquire('1', { atMs: BEFORE, answer: { is: 'none' } })];
+    const leases = [listed('1'), listed('2', { holder: '1', slot: 1 })];
+    expect(promises(history({ operations, leases }))).toEqual(['one-lease-per-key']);
+  });
+
+  it('something is held for nobody', () => {
+    const refused = acquire('1', { atMs: BEFORE, answer: { is: 'refused', code: 'no_free_slot' } });
+    expect(promises(history({ operations: [refused], leases: [listed('1')] }))).toEqual(['held-by-who-asked']);
+    const waits = acquire('1', { atMs: BEFORE, answer: { is: 'none' } });
+    expect(promises(history({ operations: [waits], leases: [listed('1')] }))).toEqual([]);
+  });
+
+  it('somebody is refused without a cause', () => {
+    const refused = (code: string) => acquire('1', { atMs: BEFORE, answer: { is: 'refused', code } });
+    expect(promises(of(refused('internal')))).toEqual(['refused-with-cause']);
+    expect(promises(of(refused('lease_ended')))).toEqual(['refused-with-cause']);
+    expect(promises(of({ ...refused('lease_ended'), again: true }))).toEqual([]);
+    expect(promises(of(refused('queue_timeout')))).toEqual([]);
+  });
+});
+
+it('a history goes on with what the next daemon gives new time', () => {
+  const lives = LIVES.slice(0, 1);
+  const short = acquire('1', { atMs: BEFORE, answer: { is: 'granted', grant: grant('1', { ttlMs: 350 }) } });
+  expect(trimmed(history({ operations: [short], lives }), AFTER).operations).toEqual([short]);
+});
+
+it('a history goes on without what is over', () => {
+  const held = acquire('2', { atMs: BEFORE, answer: { is: 'granted', grant: grant('2', { slot: 1 }) } });
+  const waits = acquire('3', { atMs: BEFORE, answer: { is: 'none' } });
+  const over = [acquire('1', { atMs: BEFORE }), use('release', '1', { atMs: BEFORE + 50, answer: { is: 'released' } })];
+  expect(trimmed(of(...over, held, waits), AFTER).operations).toEqual([held, waits]);
+});

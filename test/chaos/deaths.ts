@@ -1,0 +1,239 @@
+/** Death of the daemon: fifty engines, many clients, and a daemon that is killed, started again, and killed again. */
+
+import { ClientError } from '../../src/client/client-error.ts';
+import { pause, systemClock } from '../../src/clock.ts';
+import type { PoolStatus } from '../../src/pool/status.ts';
+import { Rig, until } from '../machine/rig.ts';
+import { Dice } from '../sim/dice.ts';
+import { accountsOf, heldUntil } from './account.ts';
+import { check } from './check.ts';
+import { ChaosClient } from './client.ts';
+import { doorOpened } from './door.ts';
+import { adoptionViolations, processViolations, toldViolations } from './engines.ts';
+import type { History, Life, Operation, Violation } from './history.ts';
+import type { Death } from './schedule.ts';
+import { deathOf, namedDeath } from './schedule.ts';
+import { trimmed } from './trim.ts';
+import { listingOf, verified } from './watch.ts';
+
+const POOLS = ['a', 'b', 'c', 'd', 'e'];
+const REPLICAS = 10;
+const SLOTS = 2;
+const CLIENTS = 32;
+/** A daemon that does not come by its failpoint is killed after so long. */
+const LONGEST_LIFE_MS = 2_000;
+
+export interface Figures {
+  kills: number;
+  readonly by: Record<Death['by'], number>;
+  /** Those that did not come by their failpoint. */
+  missed: number;
+  answered: number;
+  unanswered: number;
+  seconds: number;
+  readonly adoptedMs: number[];
+  readonly violations: Found[];
+}
+
+export interface Found extends Violation {
+  readonly kill: number;
+  readonly death: string;
+}
+
+export interface DeathsOptions {
+  readonly kills: number;
+  readonly seed: number;
+  readonly told: (line: string) => void;
+  /** Whether to come to an end before all are killed. */
+  readonly enough?: () => boolean;
+}
+
+export async function runDeaths({ kills, seed, told, enough = () => false }: DeathsOptions): Promise<Figures> {
+  const rig = new Rig(Object.fromEntries(POOLS.map((name) => [name, poolSpec()])));
+  const deaths = new Deaths(rig, seed);
+  try {
+    await deaths.begin();
+    for (let kill = 1; kill <= kills && !enough(); kill += 1) {
+      await deaths.kill(kill);
+      if (kill % 10 === 0) told(`${kill} kills, ${deaths.figures.answered} answers, ${deaths.figures.violations.length} violations`);
+    }
+    await deaths.end();
+    return deaths.figures;
+  } finally {
+    deaths.abandon();
+    await rig.tidyUp();
+  }
+}
+
+function poolSpec(): Readonly<Record<string, unknown>> {
+  return {
+    engine: { command: ['sleep', '1000000'] },
+    replicas: REPLICAS,
+    slots: SLOTS,
+    readyAfter: '0ms',
+    restart: 'always',
+    backoff: { delay: '0ms' },
+  };
+}
+
+class Deaths {
+  readonly figures: Figures = {
+    kills: 0,
+    by: { moment: 0, start: 0, failpoint: 0 },
+    missed: 0,
+    answered: 0,
+    unanswered: 0,
+    seconds: 0,
+    adoptedMs: [],
+    violations: [],
+  };
+  readonly #rig: Rig;
+  readonly #seed: number;
+  #history: History = { floors: new Map(), operations: [], listings: [], lives: [] };
+  #clients: Promise<unknown> = Promise.resolve();
+  #over = false;
+  #pools: readonly PoolStatus[] = [];
+  #processes: readonly number[] = [];
+  #open = Promise.withResolvers<void>();
+  #fromMs = 0;
+  #last = { kill: 0, death: 'the first' };
+
+  constructor(rig: Rig, seed: number) {
+    this.#rig = rig;
+    this.#seed = seed;
+  }
+
+  /** The engines are started, and the first daemon dies like any other. */
+  async begin(): Promise<void> {
+    await this.#rig.start();
+    for (const pool of POOLS) await this.#rig.poolReaches(pool, 'running');
+    await this.#rig.endDaemon('SIGKILL');
+    this.#processes = this.#rig.processes();
+    await this.#rig.start();
+    this.#pools = await this.#rig.client.pools();
+    await this.#rig.endDaemon('SIGKILL');
+    this.#fromMs = systemClock.nowMs();
+    this.#clients = Promise.all(this.#made().map((client) => client.run(() => this.#over)));
+    // What a client throws is thrown at the end.
+    this.#clients.catch(() => {});
+  }
+
+  /** A daemon, its life and its death. */
+  async kill(kill: number): Promise<void> {
+    const death = deathOf(this.#seed, kill);
+    this.#last = { kill, death: namedDeath(death) };
+    const life = await this.#lives(death);
+    await this.#dies(life, death);
+    this.#broken(processViolations(this.#processes, this.#rig.processes()));
+    this.#judge();
+    this.figures.kills = kill;
+    this.figures.by[death.by] += 1;
+  }
+
+  /** The last one lives on: what is held is given back or runs out, and nothing is left. */
+  async end(): Promise<void> {
+    this.#last = { kill: this.figures.kills, death: 'none, the last' };
+    await this.#lives(null);
+    this.#over = true;
+    await this.#clients;
+    this.figures.seconds = (systemClock.nowMs() - this.#fromMs) / 1_000;
+    await until('nothing is held any more', async () => (await listingOf(this.#rig)).leases.length === 0);
+    this.#judge();
+    this.#broken([
+      ...processViolations(this.#processes, this.#rig.processes()),
+      ...toldViolations(this.#pools, await this.#rig.client.pools()),
+    ]);
+    await this.#rig.endsClean();
+  }
+
+  abandon(): void {
+    this.#over = true;
+    this.#open.resolve();
+  }
+
+  #made(): ChaosClient[] {
+    const dice = new Dice({ seed: this.#seed, only: null });
+    return Array.from({ length: CLIENTS }, (_, index) => {
+      const admin = index % 4 === 0;
+      return new ChaosClient({
+        name: `c${index}`,
+        socketPath: this.#rig.path('run', admin ? 'api.sock' : 'lease.sock'),
+        admin,
+        pools: POOLS,
+        draw: dice.stream('client', index),
+        record: (operation) => this.#record([operation]),
+        ended: ({ answer }) => {
+          if (answer.is === 'none') this.figures.unanswered += 1;
+          else this.figures.answered += 1;
+        },
+        open: () => this.#open.promise,
+      });
+    });
+  }
+
+  /** Starts the next one, lets the clients in, and looks at what it took up. */
+  async #lives(death: Death | null): Promise<Life> {
+    const spawnedMs = systemClock.nowMs();
+    const daemon = this.#rig.spawnDaemon({ env: death?.by === 'failpoint' ? { POOLD_FAILPOINT: death.point } : {} });
+    const killing = systemClock.after(death?.by === 'start' ? death.afterMs : Number.POSITIVE_INFINITY, () => daemon.kill('SIGKILL'));
+    const opened = await doorOpened(this.#rig.path('run/lease.sock'), () => daemon.exitCode !== null || daemon.signalCode !== null);
+    killing.cancel();
+    const life = { spawnedMs, ...opened, diedAfterMs: Number.POSITIVE_INFINITY, diedBeforeMs: Number.POSITIVE_INFINITY };
+    this.#history = { ...this.#history, lives: [...this.#history.lives, life] };
+    if (life.openMs === null && death?.by === 'moment') throw new Error(`the daemon ended by itself:\n${this.#rig.daemonLog()}`);
+    if (life.openMs !== null) {
+      this.#open.resolve();
+      await this.#look(life).catch((error: unknown) => {
+        // One with a failpoint may be gone by now.
+        if (death?.by !== 'failpoint' || !(error instanceof ClientError) || error.facts.status !== null) throw error;
+      });
+    }
+    return life;
+  }
+
+  async #look({ spawnedMs }: Life): Promise<void> {
+    const pools = await this.#rig.client.pools();
+    const adoptedMs = systemClock.nowMs() - spawnedMs;
+    this.figures.adoptedMs.push(adoptedMs);
+    this.#broken([...adoptionViolations(adoptedMs), ...toldViolations(this.#pools, pools)]);
+    const listing = await listingOf(this.#rig);
+    this.#history = { ...this.#history, listings: [...this.#history.listings, listing] };
+    const held = accountsOf(this.#history).filter((account) => heldUntil(account, this.#history) > systemClock.nowMs());
+    this.#record(await Promise.all(held.map((account) => verified(this.#rig, account))));
+  }
+
+  async #dies(life: Life, death: Death): Promise<void> {
+    if (life.openMs !== null && death.by === 'moment') await pause(systemClock, death.afterMs);
+    if (death.by === 'failpoint') await this.#comesBy();
+    // Only of one that we kill we know when it lived still; of any other, that it has answered.
+    const answered = this.#history.operations.filter(({ answer }) => answer.is !== 'none').map(({ endMs }) => endMs);
+    const killed = death.by === 'moment' ? systemClock.nowMs() : life.spawnedMs;
+    life.diedAfterMs = Math.max(life.spawnedMs, killed, ...answered);
+    await this.#rig.endDaemon('SIGKILL');
+    life.diedBeforeMs = systemClock.nowMs();
+    if (life.openMs !== null) this.#open = Promise.withResolvers();
+  }
+
+  /** To its failpoint, or until it has lived for long enough. */
+  async #comesBy(): Promise<void> {
+    const late = Promise.withResolvers<true>();
+    const timer = systemClock.after(LONGEST_LIFE_MS, () => late.resolve(true));
+    const missed = await Promise.race([late.promise, this.#rig.daemonEnded()]);
+    timer.cancel();
+    if (missed === true) this.figures.missed += 1;
+  }
+
+  #record(operations: readonly Operation[]): void {
+    this.#history.operations.push(...operations);
+  }
+
+  #judge(): void {
+    this.#broken(check(this.#history));
+    this.#history = trimmed(this.#history, systemClock.nowMs());
+  }
+
+  #broken(violations: readonly Violation[]): void {
+    const known = new Set(this.figures.violations.map(({ says }) => says));
+    this.figures.violations.push(...violations.filter(({ says }) => !known.has(says)).map((one) => ({ ...one, ...this.#last })));
+  }
+}

@@ -1,0 +1,34 @@
+/** When a daemon lets somebody in, as somebody who stands before the door sees it. */
+import { connect } from 'node:net';
+import { pause, systemClock } from '../../src/clock.ts';
+
+const LOOK_MS = 4;
+
+export interface Opened {
+  readonly closedUntilMs: number;
+  /** Null: it has died before. */
+  readonly openMs: number | null;
+}
+
+/** Knocks until it is let in, or until there is nobody any more who could open. */
+export async function doorOpened(socketPath: string, dead: () => boolean): Promise<Opened> {
+  let closedUntilMs = systemClock.nowMs();
+  while (!dead()) {
+    const knockedMs = systemClock.nowMs();
+    if (await letIn(socketPath)) return { closedUntilMs, openMs: systemClock.nowMs() };
+    closedUntilMs = knockedMs;
+    await pause(systemClock, LOOK_MS);
+  }
+  return { closedUntilMs, openMs: null };
+}
+
+function letIn(socketPath: string): Promise<boolean> {
+  return new Promise((told) => {
+    const socket = connect(socketPath);
+    socket.once('connect', () => {
+      socket.destroy();
+      told(true);
+    });
+    socket.once('error', () => told(false));
+  });
+}

@@ -1,0 +1,38 @@
+/** PURE: engines outlive their daemon: the same processes before and after, nothing more, nobody blamed. */
+import type { PoolStatus } from '../../src/pool/status.ts';
+import type { Violation } from './history.ts';
+
+export const ADOPTED_WITHIN_MS = 2_000;
+
+export function adoptionViolations(adoptedMs: number): Violation[] {
+  if (adoptedMs <= ADOPTED_WITHIN_MS) return [];
+  return [{ promise: 'adopted-in-time', says: `all engines were adopted ${Math.round(adoptedMs)} ms after the start of the daemon` }];
+}
+
+/** What the daemon tells of them. */
+export function toldViolations(before: readonly PoolStatus[], after: readonly PoolStatus[]): Violation[] {
+  const now = new Map(linesOf(after));
+  const was = new Map(linesOf(before));
+  const names = new Set([...was.keys(), ...now.keys()]);
+  return [...names]
+    .filter((name) => was.get(name) !== now.get(name))
+    .map((name) => broken(`${name} was ${was.get(name) ?? 'not there'}, and is ${now.get(name) ?? 'not there'}`));
+}
+
+/** Pids of engines and launchers, as the system shows them. */
+export function processViolations(before: readonly number[], after: readonly number[]): Violation[] {
+  const lost = before.filter((pid) => !after.includes(pid));
+  const more = after.filter((pid) => !before.includes(pid));
+  return [...lost.map((pid) => broken(`process ${pid} is gone`)), ...more.map((pid) => broken(`process ${pid} is an orphan or a double`))];
+}
+
+function linesOf(pools: readonly PoolStatus[]): [string, string][] {
+  return pools.flatMap(({ pool, crashCount, restartCount, engines }) => [
+    [pool, `crashCount ${crashCount}, restartCount ${restartCount}`] satisfies [string, string],
+    ...engines.map(({ id, pid, generation, state }) => [id, `${state}, pid ${pid}, generation ${generation}`] satisfies [string, string]),
+  ]);
+}
+
+function broken(says: string): Violation {
+  return { promise: 'engines-as-before', says };
+}

@@ -1,0 +1,24 @@
+/** PURE: what came of a run, as a table, and how to run it again. */
+import type { Figures } from './deaths.ts';
+
+const MOST_SHOWN = 40;
+
+export function table(figures: Figures, seed: number): string {
+  const { kills, by, missed, answered, unanswered, seconds, adoptedMs, violations } = figures;
+  const sorted = adoptedMs.toSorted((one, other) => one - other);
+  const rows: [string, string][] = [
+    [
+      'kills',
+      `${kills}: ${by.moment} at a moment, ${by.start} while it started, ${by.failpoint} at a failpoint (${missed} of those did not come there)`,
+    ],
+    ['operations', `${answered + unanswered} (${unanswered} of them without an answer)`],
+    ['answered per second', (answered / seconds).toFixed(0)],
+    ['adopted, median', `${(sorted[Math.floor(sorted.length / 2)] ?? Number.NaN).toFixed(0)} ms`],
+    ['adopted, most', `${(sorted.at(-1) ?? Number.NaN).toFixed(0)} ms`],
+    ['violations', String(violations.length)],
+  ];
+  const lines = rows.map(([what, value]) => `${what.padEnd(24)} ${value}`);
+  if (violations.length === 0) return lines.join('\n');
+  const shown = violations.slice(0, MOST_SHOWN).map(({ kill, death, promise, says }) => `kill ${kill} (${death}): ${promise}: ${says}`);
+  return [...lines, '', ...shown, '', `again: npm run chaos -- --n ${kills} --seed ${seed}`].join('\n');
+}
