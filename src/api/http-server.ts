@@ -28,14 +28,24 @@ export function httpServer(handler: RequestListener, { tls, patience }: { readon
     // Node looks for overdue requests only this often; its 30 s would make 40 s of the 10 s.
     connectionsCheckingInterval: 1_000,
     insecureHTTPParser: false,
+    // Node would take the first Host, Origin or Authorization of several: whoever stands in front may go by the last.
+    joinDuplicateHeaders: true,
+    // Node refuses a request without Host in its own words; ours are below.
+    requireHostHeader: false,
     // Over TCP a host that died says nothing: whoever waits there, or holds a lease by the connection, is found gone by this.
     keepAlive: true,
     keepAliveInitialDelay: LIMITS.keepAliveTimeoutMs,
   };
+  const listener: RequestListener = (request, response) => {
+    // HTTP/1.0 knew no Host.
+    if (request.headers.host !== undefined || request.httpVersion === '1.0') return handler(request, response);
+    return refuseRequest(response, new PooldError('invalid_request', 'cannot read the request: HTTP/1.1 asks for a Host header'));
+  };
   const server: Server =
     tls === null
-      ? createServer(options, handler)
-      : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: patience.headersTimeoutMs }, handler);
+      ? createServer(options, listener)
+      : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: patience.headersTimeoutMs }, listener);
+  refuseByOurWords(server);
   server.maxConnections = LIMITS.connections;
   // ORDER: ahead of the handler, so that a broken request behind a good one never writes into the good one's answer.
   server.prependListener('request', (request, response) => {
@@ -51,7 +61,29 @@ export function refuseBrokenRequest(error: Error & { readonly code?: string }, s
     socket.destroy();
     return;
   }
-  const problem = problemOf(brokenRequest(error.code, patience));
+  refuseOnSocket(socket, brokenRequest(error.code, patience));
+}
+
+/** What Node would answer with an empty 417, and with nothing at all. */
+function refuseByOurWords(server: Server): void {
+  server.on('checkExpectation', (_request, response) => {
+    refuseRequest(response, new PooldError('invalid_request', 'cannot meet the Expect header: leave it out, or send 100-continue'));
+  });
+  server.on('connect', (_request, socket) => {
+    // Node lets go of the socket with this event, and of its errors too.
+    socket.on('error', () => socket.destroy());
+    if (answerable(socket)) refuseOnSocket(socket, new PooldError('method_not_allowed', 'cannot CONNECT: poold is no proxy'));
+    else socket.destroy();
+  });
+}
+
+function refuseRequest(response: ServerResponse, error: PooldError): void {
+  const problem = problemOf(error);
+  response.writeHead(problem.status, { ...problemHeaders(problem), connection: 'close' }).end(JSON.stringify(problem));
+}
+
+function refuseOnSocket(socket: Duplex, error: PooldError): void {
+  const problem = problemOf(error);
   const body = JSON.stringify(problem);
   const headers = { ...problemHeaders(problem), 'content-length': String(Buffer.byteLength(body)), connection: 'close' };
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);

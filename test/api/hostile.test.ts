@@ -93,8 +93,22 @@ test.each([
   ['a length that is none', 'POST /v1/pools/chat/scale HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n'],
   ['a bare line feed in a header', 'GET /health HTTP/1.1\r\nhost: x\ny: z\rq\r\n\r\n'],
   ['no host', 'GET /health HTTP/1.1\r\n\r\n'],
-])('a request with %s is refused', async (_name, bytes) => {
-  expect(await raw(at, bytes)).toMatch(/^HTTP\/1.1 400 /);
+  ['an expectation that nobody knows', 'GET /health HTTP/1.1\r\nhost: x\r\nexpect: the-inquisition\r\nconnection: close\r\n\r\n'],
+])('a request with %s is refused, in our words', async (_name, bytes) => {
+  const text = await raw(at, bytes);
+  expect(text).toMatch(/^HTTP\/1.1 400 /);
+  expect(text).toMatch(/content-type: application\/problem\+json\r\n/i);
+  expect(text).toContain('"code":"invalid_request"');
+});
+
+test('a CONNECT is refused, as poold is no proxy', async () => {
+  const text = await raw(at, 'CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\r\n');
+  expect(text).toMatch(/^HTTP\/1.1 405 /);
+  expect(text).toContain('"code":"method_not_allowed"');
+});
+
+test('HTTP/1.0 needs no host', async () => {
+  expect(await raw(at, 'GET /health HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /);
 });
 
 test.each([

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { openapiDocument } from '../../src/api/openapi.ts';
+import type { ApiContext } from '../../src/api/ports.ts';
+import type { RawCall } from '../../src/api/route.ts';
 import { ROUTES } from '../../src/api/routes.ts';
+import { daemonRoutes } from '../../src/api/routes-daemon.ts';
 import { CODES } from '../../src/errors.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a document is looked at here, not typed
@@ -12,6 +15,15 @@ test('it has every route of the table and no other', () => {
   );
   expect(inDocument.sort()).toEqual(ROUTES.map((route) => `${route.method} ${route.path}`).sort());
   expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'poold', version: '1.2.3' } });
+});
+
+test('it is made once: anybody may ask for it, as often as they like', async () => {
+  let made = 0;
+  const route = daemonRoutes(() => ({ openapi: '3.1.0', made: ++made })).find(({ id }) => id === 'getOpenapi');
+  const context = { host: { version: '1.2.3' } } as ApiContext;
+  const call = { params: {}, query: {}, body: undefined } as RawCall;
+  const answers = [await route?.run(context, call), await route?.run(context, call)];
+  expect(answers).toEqual(Array(2).fill({ status: 200, type: 'application/json', text: '{"openapi":"3.1.0","made":1}' }));
 });
 
 test('operation ids are unique and roles are those of the table', () => {

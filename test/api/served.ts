@@ -1,5 +1,6 @@
 /** A served API on real sockets, and a client that says exactly what the test wants said. */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { Agent } from 'node:http';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -91,6 +92,8 @@ export interface Asked {
   readonly socketPath?: string;
   /** Hangs up. */
   readonly signal?: AbortSignal;
+  /** Keeps connections; unset: a fresh one. */
+  readonly agent?: Agent;
 }
 
 export interface Told {
@@ -101,10 +104,10 @@ export interface Told {
   readonly json: any;
 }
 
-/** One request over a fresh connection: to api.sock, or to `port` on loopback. */
+/** One request: to api.sock, or to `port` on loopback. */
 export function ask(
   at: Served,
-  { method = 'GET', path, headers = {}, body, port, socketPath = at.socketPath, signal }: Asked,
+  { method = 'GET', path, headers = {}, body, port, socketPath = at.socketPath, signal, agent }: Asked,
 ): Promise<Told> {
   const text = typeof body === 'string' || body === undefined ? body : JSON.stringify(body);
   return new Promise((resolve, reject) => {
@@ -113,7 +116,7 @@ export function ask(
         ...(port === undefined || port === null ? { socketPath } : { host: '127.0.0.1', port }),
         method,
         path,
-        agent: false,
+        agent: agent ?? false,
         signal,
         headers: { ...(text === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       },
@@ -140,10 +143,14 @@ export function ask(
   });
 }
 
-/** Writes bytes as they are and gives back all that comes until the server hangs up. */
-export function raw(at: Served, bytes: string | Buffer, options: { readonly end?: boolean } = {}): Promise<string> {
+/** Writes bytes as they are, to api.sock or to `port` on loopback, and gives back all that comes until the server hangs up. */
+export function raw(
+  at: Served,
+  bytes: string | Buffer,
+  options: { readonly end?: boolean; readonly port?: number | null } = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(at.socketPath);
+    const socket = typeof options.port === 'number' ? connect(options.port, '127.0.0.1') : connect(at.socketPath);
     let got = '';
     socket.setEncoding('utf8');
     socket.on('data', (piece: string) => {
