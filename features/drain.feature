@@ -424,6 +424,21 @@ Feature: Draining: nobody new, those who are there finish, at the deadline the r
     And nothing is left of the engine "chat/0"
     And the pool "chat" has crashCount 0
 
+  Scenario: Whoever follows a drain when the daemon dies is told how to follow it further
+    Given the pool "chat":
+      """
+      engine: { command: [sleep, "1000"] }
+      readyAfter: 50ms
+      """
+    When the daemon is started
+    Then the engine "chat/0" becomes ready
+    When ann takes a lease on "chat"
+    And I begin poolctl "drain chat --deadline 10m"
+    Then the pool "chat" becomes draining
+    When the daemon is killed with SIGKILL
+    Then the running poolctl ends with code 6
+    And the running poolctl complains "drain chat goes on when poold is there again: poolctl operations op-"
+
   Scenario: A drain goes on over the death of the daemon, and its deadline with it
     Given the pool "chat":
       """

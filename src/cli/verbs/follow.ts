@@ -32,7 +32,7 @@ export async function followed(session: Session, begun: Operation, endMs: number
     }
   } catch (error) {
     if (error instanceof ClientError && error.code === 'unreachable')
-      out.complain(
+      out.note(
         `${operation.kind} ${operation.pool} goes on when poold is there again: poolctl operations ${operation.id} tells how far it is`,
       );
     throw error;
