@@ -52,9 +52,11 @@ function taken(turn: Turn, given: Given, { replica, deadlineMs, as, extend, atDe
     const engine = engineAt(turn, target);
     if (role === 'serving') engineClosed(turn, engine, order, extend);
   }
-  // Old engines that a reload has replaced have the shorter deadline too.
-  for (const other of turn.state.others)
-    if (other.closing !== null) engineClosed(turn, other, { ...other.closing, deadlineMs: order.deadlineMs });
+  // Old engines that a reload has replaced have the shorter deadline too; those of other replicas than the one that is meant keep theirs.
+  for (const other of turn.state.others) {
+    const meant = replica === null || other.replica === replica;
+    if (meant && other.closing !== null) engineClosed(turn, other, { ...other.closing, deadlineMs: order.deadlineMs });
+  }
 }
 
 /** No new leases; engines and leases stay. */

@@ -49,29 +49,6 @@ describe('a drain before the commit that runs out', () => {
     expect(s.leftovers()).toEqual([]);
   });
 
-  it('is taken back where the new one has ended since, and the other port is free again', () => {
-    const s = new Reloads({ replicas: 2, restart: 'never' }).engine(0, serves, dies(15)).until(5);
-    s.lease('ann');
-    const id = s.reload({ strategy: 'rolling' });
-    s.until(25);
-    expect(s.generations()).toBe('0#2 - failed, 1#1 v1 ready, [retiring 0#1 v1 ready draining]');
-    s.until(50);
-    expect(s.operation(id)).toMatchObject({ outcome: 'rolled_back', error: { code: 'drain_timeout' } });
-    expect(s.generations()).toBe('0#1 v1 ready, 1#1 v1 ready');
-    expect(s.leftovers()).toEqual([]);
-  });
-
-  it('takes the canary’s role from what has the old one’s place, so that the breaker closes', () => {
-    const s = new Reloads({ breaker: { failureThreshold: 1, openForMs: 15_000 } }).engine(0, serves, dies(15), serves).until(5);
-    s.lease('ann');
-    s.reload({ strategy: 'rolling' });
-    s.until(40.5);
-    expect(s.causeOf({ replica: 0, generation: 3 })).toBe('canary');
-    s.until(60);
-    expect(s.generations()).toBe('0#1 v1 ready');
-    expect(s.view()).toMatchObject({ state: 'running', breaker: { state: 'closed' } });
-  });
-
   it('cuts the leases where it was told to', () => {
     const s = new Reloads(DEVICES).until(5);
     s.lease('ann');
