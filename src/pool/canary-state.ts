@@ -24,12 +24,15 @@ export function breakersAdvanced(turn: Turn): void {
 function openedByEngines(turn: Turn): void {
   const { state } = turn;
   if (state.breaker.is !== 'closed') return;
+  const { sinceMs } = state.breaker;
   const wanted = state.engines.filter((engine) => isWanted(state, engine));
   if (wanted.length < wantedReplicas(state).length) return;
   // One that lives is being tried by a person: its end will tell.
   const open = wanted.filter((engine) => isOpen(engine.breaker, turn.env.nowMs) && !isLive(engine));
   const failed = wanted.filter((engine) => engine.phase.is === 'failed' && !open.includes(engine));
-  if (open.length > 0 && open.length + failed.length === wanted.length) poolBreakerOpened(turn, 'engines');
+  // Where it has closed since, as of what has failed nothing is missing, they are no news: it would open and close again until their own time is over.
+  const news = open.filter(({ phase, breaker }) => phase.is !== 'failed' || breaker.is !== 'open' || breaker.sinceMs >= sinceMs);
+  if (news.length > 0 && open.length + failed.length === wanted.length) poolBreakerOpened(turn, 'engines');
 }
 
 /** Open, and its time is not over: that of a failed engine stays open until somebody starts it. */

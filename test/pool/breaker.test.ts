@@ -226,6 +226,17 @@ describe('the breaker of the pool', () => {
     ]);
   });
 
+  it('stays closed after its time although an engine that has failed is open for longer: nothing is missing', () => {
+    const s = new Script({ restart: 'never', breaker: { failureThreshold: 1, openForMs: 10_000 } }).engine(0, dies()).until(2);
+    expect(s.view().breaker.state).toBe('open');
+    const longer = { is: 'open', sinceMs: 200, untilMs: 60_000, openForMs: 20_000 } as const;
+    s.state = { ...s.state, engines: s.state.engines.map((engine) => ({ ...engine, breaker: longer })) };
+    s.until(15);
+    expect(s.view().breaker.state).toBe('closed');
+    s.send({ type: 'tick' });
+    expect(s.view().breaker.state).toBe('closed');
+  });
+
   it('counts failed engines as open', () => {
     const s = new Script({ replicas: 2, restart: 'never', breaker: { failureThreshold: 2 } }).engine(0, dies()).engine(1, dies()).until(1);
     expect(s.view()).toMatchObject({ state: 'failed', breaker: { state: 'closed' } });
