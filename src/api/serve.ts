@@ -21,7 +21,7 @@ export interface ServeOptions {
   readonly context: ApiContext;
   readonly log: ApiLog;
   readonly observeRequest: ObserveRequest;
-  /** Called once, when nothing is left to do but to open. */
+  /** Called once, when all doors are open and before anybody is answered. */
   readonly opening: () => void;
   /** Unset: that of `LIMITS`. */
   readonly patience?: Patience;
@@ -45,29 +45,31 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     for (const path of sockets) rmSync(path, { force: true });
     await Promise.all(open.map((one) => one.close(graceMs)));
   };
+  const opened = Promise.withResolvers<void>();
   const made = async (door: Door, tls: Tls | null): Promise<ApiServer> => {
-    const one = await createApiServer({ ...options, door, tls, patience, routes: ROUTES });
+    const one = await createApiServer({ ...options, door, tls, patience, routes: ROUTES, opened: opened.promise });
     open.push(one);
     return one;
   };
-  const opened = async ({ server }: ApiServer, place: Pick<SocketPlace, 'path' | 'group' | 'groupKey'>): Promise<void> => {
+  const listens = async ({ server }: ApiServer, place: Pick<SocketPlace, 'path' | 'group' | 'groupKey'>): Promise<void> => {
     await listenOnSocket(server, { ...place, mode: listen.socket.mode, warn: (message) => log.warn({}, message) });
     sockets.push(place.path);
   };
   let tcpPort: number | null = null;
   let metricsPort: number | null = null;
   try {
-    // ORDER: all are made first, which takes a while: leases count their time from `opening`, and then every door has to open at once.
     const tcp = listen.tcp === null ? null : await made(tcpDoor(listen.tcp, log), tlsOf(listen.tcp));
     const metrics = listen.metrics === null ? null : await made({ kind: 'metrics', loopback: isLoopback(listen.metrics.host) }, null);
     const lease = await made({ kind: 'socket', role: 'lease' }, null);
     const admin = await made({ kind: 'socket', role: 'admin' }, null);
-    opening();
     if (listen.tcp !== null && tcp !== null) tcpPort = await listenOnTcp(tcp.server, listen.tcp);
     if (listen.metrics !== null && metrics !== null) metricsPort = await listenOnTcp(metrics.server, listen.metrics);
-    await opened(lease, { path: leaseSocketPath, group: listen.socket.leaseGroup, groupKey: 'listen.socket.leaseGroup' });
+    await listens(lease, { path: leaseSocketPath, group: listen.socket.leaseGroup, groupKey: 'listen.socket.leaseGroup' });
     // ORDER: api.sock comes last, as it is what people take for "the daemon is there".
-    await opened(admin, { path: socketPath, group: listen.socket.group, groupKey: 'listen.socket.group' });
+    await listens(admin, { path: socketPath, group: listen.socket.group, groupKey: 'listen.socket.group' });
+    // ORDER: leases count their whole TTL from here, so nothing that takes time may come before somebody is answered.
+    opening();
+    opened.resolve();
   } catch (error) {
     await close(0);
     throw error;

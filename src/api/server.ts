@@ -24,6 +24,8 @@ export interface ApiServerOptions {
   readonly patience: Patience;
   readonly log: ApiLog;
   readonly observeRequest: ObserveRequest;
+  /** Until then whoever has got in waits. */
+  readonly opened: Promise<void>;
 }
 
 export interface ApiServer {
@@ -48,6 +50,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       handler: async (request, reply) => {
         const { visit, params, query, body } = request;
         if (visit?.caller == null) throw new Error('a request came past the gate');
+        await options.opened;
         const { signal } = visit.gone;
         const call = { params, query, body, caller: visit.caller, header: headersOf(request), signal };
         try {

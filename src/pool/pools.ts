@@ -69,7 +69,7 @@ export class Pools implements Host {
     this.#listening = true;
   }
 
-  /** Right before the doors open: from now on leases can be renewed, and so they can expire. */
+  /** Right before the first is answered: from now on leases can be renewed, and so they can expire. */
   opening(): void {
     for (const pool of this.#pools.values()) pool.post({ type: 'opened' });
   }

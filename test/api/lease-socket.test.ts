@@ -58,12 +58,22 @@ function again({ opening = () => {}, ...names }: Again, leaseGroup: ServeOptions
   });
 }
 
-test('leases count their time from a moment at which no door is open yet', async () => {
+test('leases count their time from when every door is open, and nobody is answered before', async () => {
+  const answered: string[] = [];
   const seen: string[][] = [];
-  const opening = (): number => seen.push(readdirSync(at.directory).filter((name) => name.startsWith('later')));
-  const serving = await again({ api: 'later-api.sock', lease: 'later-lease.sock', opening });
-  expect(seen).toEqual([[]]);
-  await serving.close(100);
+  const [api, lease] = ['later-api.sock', 'later-lease.sock'];
+  const opening = (): void => {
+    seen.push([...answered, ...readdirSync(at.directory).filter((name) => name.startsWith('later'))]);
+    answered.push('opening');
+  };
+  const serving = again({ api, lease, opening });
+  // lease.sock is there before api.sock: whoever comes in between waits.
+  while (!existsSync(join(at.directory, lease))) await new Promise(setImmediate);
+  expect(await ask(at, { path: '/v1/pools', socketPath: join(at.directory, lease) })).toMatchObject({ status: 200 });
+  answered.push('a client');
+  await (await serving).close(100);
+  expect(seen).toEqual([[api, lease]]);
+  expect(answered).toEqual(['opening', 'a client']);
 });
 
 test('api.sock comes last: while it cannot come, neither stays, and what lies there is not touched', async () => {

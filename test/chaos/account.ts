@@ -4,9 +4,6 @@
  */
 import type { Acquisition, Grant, History, Life, Operation, Use } from './history.ts';
 
-/** Leases get their TTL right before the door opens: so long that may take at most. */
-export const DOOR_MS = 20;
-
 export interface Account extends Grant {
   readonly holder: string;
   readonly pool: string;
@@ -73,7 +70,7 @@ function leastExpiryMs(account: Account, operations: readonly Operation[], lives
   // Granted by this daemon, or by one before it and taken up by this one.
   let closedUntilMs = Math.max(
     Number.NEGATIVE_INFINITY,
-    ...lives.filter(({ spawnedMs }) => spawnedMs <= account.grantedMs).map((life) => life.closedUntilMs - DOOR_MS),
+    ...lives.filter(({ spawnedMs }) => spawnedMs <= account.grantedMs).map((life) => life.closedUntilMs),
   );
   let leastMs = Math.max(account.askedMs, closedUntilMs) + account.ttlMs;
   const steps: Step[] = [];
@@ -93,7 +90,7 @@ function leastExpiryMs(account: Account, operations: readonly Operation[], lives
   }
   for (const [before, life] of startsAfter(account.grantedMs, lives)) {
     const restarted = (): void => {
-      closedUntilMs = life.closedUntilMs - DOOR_MS;
+      closedUntilMs = life.closedUntilMs;
       if (leastMs > before.diedBeforeMs) leastMs = closedUntilMs + leastTtlMs;
     };
     steps.push({ atMs: life.spawnedMs, act: restarted });

@@ -1,9 +1,11 @@
 /** PURE: what of the promises about leases a history breaks. product.md, "Leases". */
 import type { Account } from './account.ts';
-import { accountsOf, boundsOf, DOOR_MS, heldUntil } from './account.ts';
+import { accountsOf, boundsOf, heldUntil } from './account.ts';
 import type { Acquisition, History, Listed, Listing, Operation, Promised, Violation } from './history.ts';
 import { tokenViolations } from './tokens.ts';
 
+/** Stamps are whole milliseconds of the wall clock, which is not read in the same moment as the other. */
+const STAMP_MS = 5;
 /** What a pool of ready engines may say to whoever wants a lease, and to one who asks again by a key. */
 const CAUSES = new Set(['no_free_slot', 'queue_timeout', 'queue_full']);
 const CAUSES_AGAIN = new Set([...CAUSES, 'lease_ended', 'ticket_not_found']);
@@ -118,7 +120,7 @@ function ttlViolations({ expiresMs }: Listed, { account, listing, history }: See
   if (life === undefined || account.grantedMs >= life.spawnedMs) return [];
   const ttlMs = Math.min(account.ttlMs, ...account.operations.flatMap((one) => (one.kind === 'renew' ? (one.ttlMs ?? []) : [])));
   const fullMs = life.closedUntilMs + ttlMs;
-  if (expiresMs >= fullMs - DOOR_MS) return [];
+  if (expiresMs >= fullMs - STAMP_MS) return [];
   return [
     broken(
       'full-ttl-after-start',

@@ -14,12 +14,14 @@ import type { History, Life, Operation, Violation } from './history.ts';
 import type { Death } from './schedule.ts';
 import { deathOf, namedDeath } from './schedule.ts';
 import { trimmed } from './trim.ts';
-import { listingOf, verified } from './watch.ts';
+import { listingOf, revoked, verified } from './watch.ts';
 
 const POOLS = ['a', 'b', 'c', 'd', 'e'];
 const REPLICAS = 10;
 const SLOTS = 2;
 const CLIENTS = 32;
+/** The watch revokes what is held for longer. */
+const OLD_MS = 5_000;
 /** A daemon that does not come by its failpoint is killed after so long. */
 const LONGEST_LIFE_MS = 2_000;
 
@@ -140,6 +142,7 @@ class Deaths {
     await until('nothing is held any more', async () => (await listingOf(this.#rig)).leases.length === 0);
     this.#judge();
     this.#broken([
+      ...adoptionViolations(this.figures.adoptedMs),
       ...processViolations(this.#processes, this.#rig.processes()),
       ...toldViolations(this.#pools, await this.#rig.client.pools()),
     ]);
@@ -195,11 +198,13 @@ class Deaths {
     const pools = await this.#rig.client.pools();
     const adoptedMs = systemClock.nowMs() - spawnedMs;
     this.figures.adoptedMs.push(adoptedMs);
-    this.#broken([...adoptionViolations(adoptedMs), ...toldViolations(this.#pools, pools)]);
+    this.#broken(toldViolations(this.#pools, pools));
     const listing = await listingOf(this.#rig);
     this.#history = { ...this.#history, listings: [...this.#history.listings, listing] };
     const held = accountsOf(this.#history).filter((account) => heldUntil(account, this.#history) > systemClock.nowMs());
     this.#record(await Promise.all(held.map((account) => verified(this.#rig, account))));
+    const old = listing.leases.filter(({ heldMs }) => heldMs > OLD_MS);
+    this.#record(await Promise.all(old.map((listed) => revoked(this.#rig, listed))));
   }
 
   async #dies(life: Life, death: Death): Promise<void> {

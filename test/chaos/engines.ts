@@ -4,9 +4,20 @@ import type { Violation } from './history.ts';
 
 export const ADOPTED_WITHIN_MS = 2_000;
 
-export function adoptionViolations(adoptedMs: number): Violation[] {
-  if (adoptedMs <= ADOPTED_WITHIN_MS) return [];
-  return [{ promise: 'adopted-in-time', says: `all engines were adopted ${Math.round(adoptedMs)} ms after the start of the daemon` }];
+/** By the median: a machine that is busy with something else holds up single starts. */
+export function adoptionViolations(adoptedMs: readonly number[]): Violation[] {
+  const medianMs = medianOf(adoptedMs);
+  if (!(medianMs > ADOPTED_WITHIN_MS)) return [];
+  return [
+    {
+      promise: 'adopted-in-time',
+      says: `all engines were adopted ${Math.round(medianMs)} ms after the start of the daemon, by the median`,
+    },
+  ];
+}
+
+export function medianOf(values: readonly number[]): number {
+  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 /** What the daemon tells of them. */

@@ -53,7 +53,7 @@ export interface Life {
   readonly spawnedMs: number;
   /** Until here nobody could get in. */
   closedUntilMs: number;
-  /** Somebody had got in by then; null: nobody ever did. */
+  /** Somebody had been answered by then; null: nobody ever was. */
   openMs: number | null;
   /** Its death came after the one and before the other; Infinity while it lives. */
   diedAfterMs: number;
@@ -65,6 +65,7 @@ export interface Listed {
   readonly holder: string;
   readonly engine: string;
   readonly slot: number;
+  readonly heldMs: number;
   /** Told by the daemon, on the monotonic clock. */
   readonly expiresMs: number;
 }

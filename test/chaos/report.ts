@@ -1,11 +1,13 @@
 /** PURE: what came of a run, as a table, and how to run it again. */
+
 import type { Figures } from './deaths.ts';
+import { ADOPTED_WITHIN_MS, medianOf } from './engines.ts';
 
 const MOST_SHOWN = 40;
 
 export function table(figures: Figures, seed: number): string {
   const { kills, by, missed, answered, unanswered, seconds, adoptedMs, violations } = figures;
-  const sorted = adoptedMs.toSorted((one, other) => one - other);
+  const late = adoptedMs.filter((ms) => ms > ADOPTED_WITHIN_MS).length;
   const rows: [string, string][] = [
     [
       'kills',
@@ -13,8 +15,8 @@ export function table(figures: Figures, seed: number): string {
     ],
     ['operations', `${answered + unanswered} (${unanswered} of them without an answer)`],
     ['answered per second', (answered / seconds).toFixed(0)],
-    ['adopted, median', `${(sorted[Math.floor(sorted.length / 2)] ?? Number.NaN).toFixed(0)} ms`],
-    ['adopted, most', `${(sorted.at(-1) ?? Number.NaN).toFixed(0)} ms`],
+    ['adopted, median', `${medianOf(adoptedMs).toFixed(0)} ms`],
+    ['adopted, most', `${Math.max(...adoptedMs).toFixed(0)} ms (${late} later than ${ADOPTED_WITHIN_MS} ms)`],
     ['violations', String(violations.length)],
   ];
   const lines = rows.map(([what, value]) => `${what.padEnd(24)} ${value}`);
