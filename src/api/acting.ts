@@ -20,6 +20,7 @@ export const REFUSALS: readonly Code[] = [
   'breaker_open',
   'leases_held',
   'pool_draining',
+  'pool_stopped',
   'shutting_down',
   'storage_full',
 ];

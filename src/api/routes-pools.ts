@@ -87,6 +87,7 @@ export const POOL_ROUTES: readonly Route[] = [
     query: z.strictObject({ pool: poolFilter }),
     body: null,
     answers: [{ status: 200, says: 'The operations', schema: listOf(operation) }],
+    refusals: ['pool_not_found'],
     handle: ({ host }, { query }) => ({ status: 200, body: { items: host.operations(query.pool ?? null) } }),
   }),
   route({

@@ -67,6 +67,12 @@ test('every answer says what it is; refusals are problems with codes of the tabl
   }
 });
 
+test('it tells of refusals that come from deeper down', () => {
+  for (const verb of ['restart', 'retry', 'engines/{replica}/restart', 'engines/{replica}/retry'])
+    expect(document.paths[`/v1/pools/{pool}/${verb}`].post.responses['503'].description).toContain('`pool_stopped`');
+  expect(document.paths['/v1/operations'].get.responses['404'].description).toContain('`pool_not_found`');
+});
+
 test('a body is asked for only where something in it is', () => {
   const { requestBody } = document.paths['/v1/pools/{pool}/scale'].post;
   expect(requestBody).toMatchObject({

@@ -39,6 +39,11 @@ describe('the metrics text', () => {
     );
   });
 
+  it('does not stand still over a value of a million digits', () => {
+    const digits = '9'.repeat(1_000_000);
+    expect(sumsOf(`x ${digits}!\nx ${digits}.${digits}e\nx 1`, ['x']).get('x')).toBe(1);
+  });
+
   it('never throws', () => {
     const unit = fc.constantFrom('x', '{', '}', '"', '\\', '\n', ' ', '1', 'e', '.', '#');
     fc.assert(fc.property(fc.string({ unit }), (text) => Number.isFinite(sumsOf(text, ['x']).get('x') ?? 0)));

@@ -53,7 +53,8 @@ function firstNumber(line: string, from: number): number | null {
   while (end < line.length && line.charCodeAt(end) > 32) end += 1;
   const word = line.slice(start, end);
   // Number() would take `0x10` and the empty word, too.
-  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(word)) return null;
+  // Each digit belongs to one part of it only: `\d+\.?\d*` tries every way to share out a long row of them, and stands still over it.
+  if (!/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(word)) return null;
   const value = Number(word);
   return Number.isFinite(value) ? value : null;
 }
