@@ -59,6 +59,12 @@ export function heldUntil(account: Account, { lives, listings }: Omit<History, '
   return Math.max(unended, ...seen, ...listed);
 }
 
+/**
+ * A busy daemon looks at the time late, and may die before it has stored what is over: the next one does not know, and gives it a whole TTL as after
+ * any absence. Whoever renews is refused all the same: what asks looks at the time first.
+ */
+export const LATE_MS = 1_000;
+
 interface Step {
   readonly atMs: number;
   readonly act: () => void;
@@ -115,7 +121,8 @@ export function boundsOf(account: Account, { lives }: Pick<History, 'lives'>): B
   const steps: Step[] = [];
   for (const operation of account.operations) {
     const begun = (): void => {
-      if (saysHeld(operation, account) && operation.beginMs > Math.min(mostMs, endedMs)) revived.push(operation);
+      const overMs = operation.kind === 'renew' ? mostMs : mostMs + LATE_MS;
+      if (saysHeld(operation, account) && operation.beginMs > Math.min(overMs, endedMs)) revived.push(operation);
     };
     steps.push({ atMs: operation.beginMs, act: begun });
     const { answer, endMs } = operation;
@@ -132,12 +139,12 @@ export function boundsOf(account: Account, { lives }: Pick<History, 'lives'>): B
   }
   for (const [before, life] of startsAfter(account.grantedMs, lives)) {
     const restarted = (): void => {
-      if (mostMs >= before.diedAfterMs) mostMs = Math.min(life.openMs ?? Number.POSITIVE_INFINITY, life.diedBeforeMs) + mostTtlMs;
+      if (mostMs + LATE_MS >= before.diedAfterMs) mostMs = Math.min(life.openMs ?? Number.POSITIVE_INFINITY, life.diedBeforeMs) + mostTtlMs;
     };
     steps.push({ atMs: life.spawnedMs, act: restarted });
   }
   inOrder(steps);
-  return { overMs: Math.min(mostMs, endedMs), revived };
+  return { overMs: Math.min(mostMs + LATE_MS, endedMs), revived };
 }
 
 function isEnd({ kind }: Operation): boolean {

@@ -1,5 +1,6 @@
 /** Each promise is broken in a history on purpose, and found; what is only strange is not. */
 import { describe, expect, it } from 'vitest';
+import { LATE_MS } from './account.ts';
 import { check } from './check.ts';
 import type { History, Operation } from './history.ts';
 import { acquire, DIES_MS, grant, history, LIVES, listed, OPENS_MS, TTL_MS, use } from './story.ts';
@@ -96,10 +97,14 @@ describe('what is over', () => {
 
   it('is held beyond its time', () => {
     const verified = (atMs: number) => use('verify', '1', { atMs, answer: { is: 'verified' } });
-    expect(promises(of(acquire('1', { atMs: AFTER }), verified(AFTER + TTL_MS + 10)))).toEqual(['ended-for-good']);
+    const lateMs = TTL_MS + LATE_MS + 10;
+    expect(promises(of(acquire('1', { atMs: AFTER }), verified(AFTER + TTL_MS + 10)))).toEqual([]);
+    expect(promises(of(acquire('1', { atMs: AFTER }), verified(AFTER + lateMs)))).toEqual(['ended-for-good']);
+    const renewed = use('renew', '1', { atMs: AFTER + TTL_MS + 10, answer: { is: 'renewed', ttlMs: TTL_MS } });
+    expect(promises(of(acquire('1', { atMs: AFTER }), renewed))).toEqual(['ended-for-good']);
     // Over a death it gets one TTL more, and no second.
     expect(promises(of(acquire('1', { atMs: BEFORE }), verified(OPENS_MS + TTL_MS - 10)))).toEqual([]);
-    expect(promises(of(acquire('1', { atMs: BEFORE }), verified(OPENS_MS + TTL_MS + 10)))).toEqual(['ended-for-good']);
+    expect(promises(of(acquire('1', { atMs: BEFORE }), verified(OPENS_MS + lateMs)))).toEqual(['ended-for-good']);
   });
 
   it('counts from the answer to who asked again over the death', () => {
