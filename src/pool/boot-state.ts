@@ -181,9 +181,15 @@ export function endedMeanwhile(turn: Turn, engine: EngineState, end: { readonly 
   if (live === null) return;
   const known = putRun(turn, engine, { identity: end.identity, spawnedMs: live.run.spawnedMs ?? turn.env.nowMs });
   // It was waited for already, by a daemon that is no more.
-  if (live.is === 'stopping' || live.is === 'stuck')
-    endingAgain(turn, putRun(turn, known, { exit: live.run.exit ?? end.exit }), 'terminateRest');
-  else exited(turn, known, end.exit);
+  if (live.is !== 'stopping' && live.is !== 'stuck') return exited(turn, known, end.exit);
+  const ending = putRun(turn, known, { exit: live.run.exit ?? end.exit });
+  const { phase } = ending;
+  // Told to end by a daemon whose successor could not prove it to be ours: whether that had come to KILL is not known, so it has its grace again.
+  const termed = phase.is === 'stuck' && phase.why === 'unproven' && phase.run.endReason !== null;
+  const again = termed
+    ? put(turn, { ...ending, phase: { is: 'stopping', killAtMs: turn.env.nowMs, stuckAtMs: null, run: phase.run } })
+    : ending;
+  endingAgain(turn, again, 'terminateRest');
 }
 
 /** What the dead daemon had begun is done again, as nobody knows whether it was done: TERM with its whole grace before KILL, and KILL with the time it takes. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { EngineState } from '../../src/engine/engine-state.ts';
 import { dies, ignoresTerm, serves } from './behaviour.ts';
 import { READINESS, STARTUP } from './pool-spec.ts';
 import { Script } from './script.ts';
@@ -226,3 +227,31 @@ it('readiness counts go on over a restart of the daemon', () => {
   expect(s.states()).toBe('ready');
   expect(s.probe(0, 'readiness', false).states()).toBe('unready');
 });
+
+it('what was told to end, and could not be proved to be ours for a while, has its whole grace again before KILL', () => {
+  const s = new Script({ stop: { timeoutMs: 10_000 } }).engine(0, ignoresTerm).until(5);
+  s.stop();
+  s.daemonDies();
+  // What the daemon between has made of it, before its main process ended.
+  const unproven = (engine: EngineState): EngineState =>
+    'run' in engine.phase ? { ...engine, phase: { is: 'stuck', why: 'unproven', run: engine.phase.run } } : engine;
+  s.state = { ...s.state, engines: s.state.engines.map(unproven) };
+  const process = s.processes[0] ?? neverSpawned();
+  process.exit = { code: 143, signal: null, atMs: 0, seen: 'event', spawnFailure: null };
+  const before = s.effects.length;
+  s.daemonStarts();
+  const told = (): string[] =>
+    s.effects
+      .slice(before)
+      .map((effect) => effect.do)
+      .filter((what) => what === 'terminateRest' || what === 'kill');
+  expect(told()).toEqual(['terminateRest']);
+  s.until(14.9);
+  expect(told()).toEqual(['terminateRest']);
+  s.until(15.1);
+  expect(told()).toEqual(['terminateRest', 'kill']);
+});
+
+function neverSpawned(): never {
+  throw new Error('cannot go on: nothing was spawned');
+}
