@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { systemClock } from '../../src/clock.ts';
 import { hostileRig } from './hostile-rig.ts';
-import { PARSERS } from './parsers.ts';
+import { PARSERS, tidyUp } from './parsers.ts';
 import { mebibytes, storm } from './storm.ts';
 
 const ROUND = 200;
@@ -18,6 +18,7 @@ process.exitCode =
   values.parsers === undefined
     ? await requests(Number(values.n), Number(values.seed))
     : await parsers(Number(values.parsers), Number(values.seed));
+tidyUp();
 
 async function requests(count: number, seed: number): Promise<number> {
   const hostile = hostileRig();

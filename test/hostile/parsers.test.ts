@@ -1,9 +1,11 @@
 import fc from 'fast-check';
-import { describe, it } from 'vitest';
-import { PARSERS } from './parsers.ts';
+import { afterAll, describe, it } from 'vitest';
+import { PARSERS, tidyUp } from './parsers.ts';
 
 /** `npm run hostile -- --parsers SECONDS` is the long form. */
 const RUNS = 100;
+
+afterAll(tidyUp);
 
 describe('nothing that anybody writes makes it throw what it does not declare', () => {
   it.each(PARSERS)('$name', async ({ texts, read }) => {

@@ -49,7 +49,10 @@ for (let event = 0; event < 9; event += 1) bus.publish({ type: 'pool.state', poo
 const CURSORS = ['3:9', '3:5', '3:0', '2:9', '3:999999999999999', '03:9'];
 
 const directory = mkdtempSync(join(tmpdir(), 'poold-parsers-'));
-process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+
+export function tidyUp(): void {
+  rmSync(directory, { recursive: true, force: true });
+}
 
 const numbers = fc
   .tuple(
