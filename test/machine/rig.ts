@@ -39,16 +39,17 @@ export class Rig {
   #daemon: ChildProcess | null = null;
   #daemons = 0;
 
-  constructor(pools: Readonly<Record<string, unknown>>) {
+  /** `daemon`: keys beside `pools`. */
+  constructor(pools: Readonly<Record<string, unknown>>, daemon: Readonly<Record<string, unknown>> = {}) {
     rigs.add(this);
-    this.configure(pools);
+    this.configure(pools, daemon);
     const target = { socketPath: join(this.dir, 'run/api.sock') };
     this.client = new Client({ target, clock: systemClock, actor: 'test:machine', timeoutMs: 10_000 });
   }
 
   /** Written anew; the next daemon goes by it. `DIR` stands for the rig's directory, `ENGINES` for that of the fixture engines. */
-  configure(pools: Readonly<Record<string, unknown>>): void {
-    const text = stringify({ ports: portsOfThisWorker(), pools });
+  configure(pools: Readonly<Record<string, unknown>>, daemon: Readonly<Record<string, unknown>> = {}): void {
+    const text = stringify({ ports: portsOfThisWorker(), ...daemon, pools });
     writeFileSync(this.path('poold.yaml'), text.replaceAll('DIR', this.dir).replaceAll('ENGINES', join(ROOT, 'test/engines')));
   }
 
@@ -277,7 +278,7 @@ function hasEnded(child: ChildProcess): boolean {
 }
 
 /** Each worker has ports of its own, below those that the kernel gives out and beside those of the features. */
-function portsOfThisWorker(): [number, number] {
+export function portsOfThisWorker(): [number, number] {
   const from = 23_000 + (Number(process.env.VITEST_POOL_ID ?? 0) % 7) * 1_000;
   return [from, from + 999];
 }
