@@ -210,8 +210,8 @@ class Deaths {
   async #dies(life: Life, death: Death): Promise<void> {
     if (life.openMs !== null && death.by === 'moment') await pause(systemClock, death.afterMs);
     if (death.by === 'failpoint') await this.#comesBy();
-    // Only of one that we kill we know when it lived still; of any other, that it has answered.
-    const answered = this.#history.operations.filter(({ answer }) => answer.is !== 'none').map(({ endMs }) => endMs);
+    // Only of one that we kill we know when it lived still; of any other, that it answered what was asked then: when that is read it may be dead.
+    const answered = this.#history.operations.filter(({ answer }) => answer.is !== 'none').map(({ beginMs }) => beginMs);
     const killed = death.by === 'moment' ? systemClock.nowMs() : life.spawnedMs;
     life.diedAfterMs = Math.max(life.spawnedMs, killed, ...answered);
     await this.#rig.endDaemon('SIGKILL');
