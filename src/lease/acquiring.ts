@@ -8,7 +8,6 @@ import type { AcquireRequest } from './lease.ts';
 import type { LeaseDesk } from './lease-desk.ts';
 import type { Acquire, LeaseAnswer, Patience } from './lease-events.ts';
 import { leaseEnded, ticketNotFound, ticketOver, ttlChecked } from './lease-faults.ts';
-import { newLeaseId } from './lease-id.ts';
 import type { LeaseKeys } from './lease-keys.ts';
 
 /** What came of it, and under which ticket it waits or would have waited. */
@@ -33,7 +32,7 @@ export class Acquiring {
     ttlChecked(pool, ttlMs);
     const key = this.#keys.known(pool.state.name, request);
     if (key !== null) return this.#again(pool, request, key);
-    const ids = { leaseId: newLeaseId(pool.state.tokens.epoch), ticketId: `t-${randomUUID()}` };
+    const ids = { leaseId: this.#desk.newLeaseId(pool), ticketId: `t-${randomUUID()}` };
     const asked = this.#desk.ask(pool, {
       type: 'acquire',
       ...ids,

@@ -8,6 +8,7 @@ import type { PoolState } from '../pool/pool-state.ts';
 import { allEngines } from '../pool/turn.ts';
 import type { LeaseEars } from './lease-ears.ts';
 import type { EndedLease, EndedTicket, Held, LeaseAnswer, LeaseEvent } from './lease-events.ts';
+import { LeaseIds } from './lease-id.ts';
 import type { Lease, Seat } from './lease-state.ts';
 import type { PastLease, PastTicket } from './past-leases.ts';
 import { Remembered } from './past-leases.ts';
@@ -39,6 +40,7 @@ export class LeaseDesk implements LeaseEars {
   readonly #pastTickets: Remembered<PastTicket>;
   readonly #wakes = new Map<string, Set<() => void>>();
   readonly #told: DeskListener;
+  readonly #ids = new LeaseIds();
   #number = 0;
 
   constructor(clock: Clock, told: DeskListener) {
@@ -85,8 +87,18 @@ export class LeaseDesk implements LeaseEars {
     return held === null || pool === undefined ? null : { pool, held };
   }
 
+  newLeaseId(pool: Pool): string {
+    return this.#ids.next(pool.state.tokens.epoch);
+  }
+
+  /** Null for one that is remembered no more: a plain release at once, other ends after a while. */
   pastLease(id: string): PastLease | null {
     return this.#pastLeases.get(id);
+  }
+
+  /** Of a lease that is not held: whether there has been one of that id. */
+  hasEnded(id: string): boolean {
+    return this.pastLease(id) !== null || this.pools.some(({ state }) => this.#ids.gave(id, state.tokens.epoch));
   }
 
   /** The pool in whose queue it is, or null. */
@@ -122,7 +134,7 @@ export class LeaseDesk implements LeaseEars {
   leaseEnded(pool: string, ended: EndedLease): void {
     const { id } = ended.held.lease;
     this.#places.delete(id);
-    this.#pastLeases.put(id, { ...ended, pool });
+    if (!isPlainRelease(ended)) this.#pastLeases.put(id, { ...ended, pool });
     const unclaimed = ended.held.lease.claimByMs !== null;
     if (ended.how === 'released' || (ended.how === 'expired' && !unclaimed)) this.#told.measured(pool, ended.heldMs);
     this.#told.leaseOver(pool, ended.held.lease);
@@ -141,6 +153,11 @@ export class LeaseDesk implements LeaseEars {
   #seated(pool: string, { lease, seat }: Held): void {
     this.#places.set(lease.id, { pool, seat });
   }
+}
+
+/** Nobody asks for it again: not by its key, and no stream has to say how it ended. */
+function isPlainRelease({ how, held }: EndedLease): boolean {
+  return how === 'released' && held.lease.key === null && held.lease.bind === 'ttl';
 }
 
 /** All that is held on the pool's engines. */

@@ -31,7 +31,7 @@ function refusal({ code, message, facts }: Refused): PooldError {
 }
 
 export function notFound(id: string): PooldError {
-  return new PooldError('lease_not_found', `cannot find the lease ${id}: it does not exist, or ended too long ago`);
+  return new PooldError('lease_not_found', `cannot find the lease ${id}: it does not exist`);
 }
 
 export function stale(id: string): PooldError {
@@ -66,13 +66,18 @@ export function poolNamed(desk: LeaseDesk, name: string): Pool {
 export function leaseHeld(desk: LeaseDesk, id: string): { readonly pool: Pool; readonly held: Held } {
   const there = desk.held(id);
   if (there !== null) return there;
-  const past = desk.pastLease(id);
-  throw past === null ? notFound(id) : leaseEnded(past);
+  throw notHeld(desk, id);
 }
 
 export function faultOf(desk: LeaseDesk, answer: LeaseAnswer, id: string): PooldError {
   if (answer.is === 'stale') return stale(id);
   if (answer.is === 'refused') return refusalOf(answer, 'cannot go on');
+  return notHeld(desk, id);
+}
+
+function notHeld(desk: LeaseDesk, id: string): PooldError {
   const past = desk.pastLease(id);
-  return past === null ? notFound(id) : leaseEnded(past);
+  if (past !== null) return leaseEnded(past);
+  if (!desk.hasEnded(id)) return notFound(id);
+  return new PooldError('lease_ended', `cannot use the lease ${id}: it was given back, or has ended too long ago to tell how`);
 }

@@ -1,18 +1,33 @@
 /**
- * Ids of leases: UUIDs (version 8) that begin with the start of the daemon that gave them. So of an id that nobody knows any more it can be said
- * whether its lease has ended: all that are held outlive a daemon.
+ * Ids of leases: UUIDs (version 8) of the start of the daemon, the number of the lease in it, and a mark that nobody else can make. So of a lease
+ * that is not held it can be said from its id alone that it has ended, and plain releases, which are most ends, need not be remembered.
  */
-import { randomUUID } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
-const EPOCH_CHARS = 8;
+const FORM = /^l-([0-9a-f]{8})-([0-9a-f]{4})-8([0-9a-f]{3})-8([0-9a-f]{3})-([0-9a-f]{12})$/;
+/** Then they begin anew: at 20,000 leases a second after 1.7 years, when nobody asks for the first ones any more. */
+const NUMBERS = 2 ** 40;
 
-export function newLeaseId(epoch: number): string {
-  const random = randomUUID();
-  return `l-${epoch.toString(16).padStart(EPOCH_CHARS, '0')}${random.slice(EPOCH_CHARS, 14)}8${random.slice(15)}`;
-}
+export class LeaseIds {
+  readonly #secret = randomBytes(16).toString('hex');
+  #given = 0;
 
-/** Whether it is one that an earlier daemon than this one gave. */
-export function isOfEarlier(id: string, epoch: number): boolean {
-  const [, given] = /^l-([0-9a-f]{8})-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/.exec(id) ?? [];
-  return given !== undefined && Number.parseInt(given, 16) < epoch;
+  /** `epoch`: of this start of the daemon. */
+  next(epoch: number): string {
+    this.#given += 1;
+    const number = (this.#given % NUMBERS).toString(16).padStart(10, '0');
+    return `l-${epoch.toString(16).padStart(8, '0')}-${number.slice(0, 4)}-8${number.slice(4, 7)}-8${number.slice(7)}-${this.#mark(number)}`;
+  }
+
+  /** Whether it is an id that was given to somebody: by this daemon, or, whose marks cannot be proved any more, by an earlier one. */
+  gave(id: string, epoch: number): boolean {
+    const [, given = '', high = '', middle = '', low = '', mark] = FORM.exec(id) ?? [];
+    if (mark === undefined) return false;
+    const of = Number.parseInt(given, 16);
+    return of < epoch || (of === epoch && mark === this.#mark(high + middle + low));
+  }
+
+  #mark(number: string): string {
+    return hash('sha256', this.#secret + number).slice(0, 12);
+  }
 }

@@ -24,7 +24,6 @@ import type {
 import { heldIn, LeaseDesk } from './lease-desk.ts';
 import type { Held } from './lease-events.ts';
 import { faultOf, leaseHeld, notFound, poolNamed, refusalOf, stale, ticketOver, ttlChecked } from './lease-faults.ts';
-import { isOfEarlier } from './lease-id.ts';
 import { LeaseKeys } from './lease-keys.ts';
 import type { Seen } from './lease-view.ts';
 import { grantedOf, leaseStatusOf, renewedOf } from './lease-view.ts';
@@ -121,9 +120,7 @@ export class Leases implements LeaseHost {
     }
     const there = this.desk.held(id);
     if (there === null) {
-      // Releases are too many to be remembered over a start of the daemon, where no key may ask for one again.
-      const ended = this.desk.pastLease(id) !== null || this.desk.pools.some(({ state }) => isOfEarlier(id, state.tokens.epoch));
-      if (!ended) throw notFound(id);
+      if (!this.desk.hasEnded(id)) throw notFound(id);
       return { outcome: 'already_ended' };
     }
     const { pool, held } = there;

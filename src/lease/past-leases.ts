@@ -1,5 +1,6 @@
 /**
- * What is remembered of leases and tickets that are over, so that whoever asks late gets an answer: for ten minutes, and at most so many.
+ * What is remembered of leases and tickets that are over, so that whoever asks late gets an answer: for ten minutes, and at most so many. Plain
+ * releases are not: that such a lease has ended is seen by its id.
  * Keys of acquires are remembered as long as what they were answered with, and the same ten minutes past its end.
  */
 import type { Clock } from '../clock.ts';

@@ -78,7 +78,7 @@ it('a release that is asked for again after the daemon has started anew is as ha
   await rig.starts();
   expect(await rig.release(lease.id)).toEqual({ outcome: 'already_ended' });
   expect(await rig.release(kept.id)).toEqual({ outcome: 'released' });
-  // Of the present daemon, and no id of ours at all.
+  // Nobody was given that one, and no id of ours at all.
   const own = await rig.granted();
   expect(await code(rig.release(`${own.id.slice(0, -4)}0000`))).toBe('lease_not_found');
   expect(await code(rig.release('l-1'))).toBe('lease_not_found');
