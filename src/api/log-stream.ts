@@ -1,7 +1,9 @@
 /** Log lines of one or several engines as one stream, each line as it comes. */
+
 import { counted } from '../config/counted.ts';
 import { escapeForTerminal } from '../engine/logs/terminal.ts';
 import type { LogLine } from '../pool/host.ts';
+import { stamp } from '../stamp.ts';
 import type { LogRecord } from './schemas.ts';
 
 export interface LogSource {
@@ -64,7 +66,7 @@ async function* mixed(sources: readonly LogSource[]): AsyncGenerator<LogRecord> 
 
 function recordOf(engine: string, line: LogLine): LogRecord {
   if (line.is === 'gap') return { engine, is: 'gap', bytes: line.bytes };
-  return { engine, is: line.is, text: line.text, at: line.atMs === null ? null : new Date(line.atMs).toISOString() };
+  return { engine, is: line.is, text: line.text, at: line.atMs === null ? null : stamp(line.atMs) };
 }
 
 function textOf(record: LogRecord, named: boolean): string {

@@ -1,5 +1,6 @@
 /** Numbers what happened and tells everybody, in order; keeps the last of it for those who come back. */
 import type { Clock } from '../clock.ts';
+import { stamp } from '../stamp.ts';
 import type { Event, EventType, Happening } from './event.ts';
 
 /** `reset`: the cursor is of another epoch, no longer kept or not one of ours, so what came behind it is not known; `events` is empty then. */
@@ -64,7 +65,7 @@ export function createBus({ epoch, clock, size = KEPT_EVENTS, failed = () => {} 
     publish(happening) {
       if (OFF.has(happening.type) && !wanted.has(happening.type)) return null;
       last += 1;
-      const event: Event = { ...happening, cursor: `${epoch}:${last}`, at: new Date(clock.wallMs()).toISOString() };
+      const event: Event = { ...happening, cursor: `${epoch}:${last}`, at: stamp(clock.wallMs()) };
       ring[last % size] = event;
       untold.push(event);
       // ORDER: a listener that publishes must not make the others hear the second before the first.

@@ -1,13 +1,14 @@
 /** How a person's command becomes an operation that is watched to its end, and what it takes the place of. */
 import type { EngineState, Hold, Stamp } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
+import { stamp } from '../stamp.ts';
 import type { PoolCommand } from './host.ts';
 import { ended, superseded } from './operation-state.ts';
 import type { ReloadTarget } from './pool-events.ts';
 import type { ActiveOperation, PoolState } from './pool-state.ts';
 import type { OperationKind } from './status.ts';
 import type { Turn } from './turn.ts';
-import { engineAt, put, stamp } from './turn.ts';
+import { engineAt, put } from './turn.ts';
 import { replicasOf } from './wanted-state.ts';
 
 export interface Given {

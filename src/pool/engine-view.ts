@@ -7,6 +7,7 @@ import { stoodForMs } from '../engine/samples-state.ts';
 import { takenOf } from '../lease/lease-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
 import { isBeingReplaced } from '../rollout/replaced-state.ts';
+import { stamp } from '../stamp.ts';
 import { isCanary } from './breakers-state.ts';
 import { span } from './end-message.ts';
 import type { Gate, Gates } from './gates-state.ts';
@@ -14,7 +15,7 @@ import type { PoolState } from './pool-state.ts';
 import { limitOf } from './restarts-state.ts';
 import { devicesOf } from './start-gate-state.ts';
 import type { EngineStateName } from './status.ts';
-import { specOf, stamp } from './turn.ts';
+import { specOf } from './turn.ts';
 import { isMember, isWanted } from './wanted-state.ts';
 
 export interface Reason {

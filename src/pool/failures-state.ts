@@ -7,6 +7,7 @@ import { closed, opened, trialFailed } from '../policy/breaker.ts';
 import type { StartFailure } from '../policy/crash-class.ts';
 import { crashClass, isFailure, verdict } from '../policy/crash-class.ts';
 import { candidateEnded } from '../rollout/failed-state.ts';
+import { stamp } from '../stamp.ts';
 import {
   ANY,
   breakerClosed,
@@ -26,7 +27,7 @@ import { leftBeside } from './others-state.ts';
 import type { Evidence } from './pool-events.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
 import type { Turn } from './turn.ts';
-import { currentSpec, emit, put, refOf, specOf, stamp, stampOf } from './turn.ts';
+import { currentSpec, emit, put, refOf, specOf, stampOf } from './turn.ts';
 
 const NO_EVIDENCE: Evidence = { oomKilled: false, patternClass: null, matchedLine: null, lastLines: [] };
 

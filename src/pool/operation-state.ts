@@ -7,11 +7,12 @@ import { isLive } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
 import type { Code } from '../errors.ts';
 import { takenOf } from '../lease/lease-state.ts';
+import { stamp } from '../stamp.ts';
 import type { ActiveOperation, PoolState } from './pool-state.ts';
 import { startFault } from './start-fault-state.ts';
 import type { Operation, OperationKind, OperationProgress, OperationState } from './status.ts';
 import type { Turn } from './turn.ts';
-import { allEngines, emit, engineIn, stamp, stampOf } from './turn.ts';
+import { allEngines, emit, engineIn, stampOf } from './turn.ts';
 import { isWanted } from './wanted-state.ts';
 
 /** Steps kept of one operation. */

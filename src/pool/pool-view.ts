@@ -8,6 +8,7 @@ import { activeLeases, slotsOf, takesLeases } from '../lease/seats-state.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { closedBreaker } from '../policy/breaker.ts';
 import type { SetValue } from '../rollout/rollout.ts';
+import { stamp } from '../stamp.ts';
 import { engineReason, engineStateName } from './engine-view.ts';
 import type { Gates } from './gates-state.ts';
 import { gatesAt } from './gates-state.ts';
@@ -15,7 +16,7 @@ import type { PoolState } from './pool-state.ts';
 import { poolReason } from './reason-view.ts';
 import { poolStateName } from './standing-state.ts';
 import type { BreakerStatus, EngineStatus, Override, PoolStatus } from './status.ts';
-import { allEngines, currentSpec, specOf, stamp, stampOf } from './turn.ts';
+import { allEngines, currentSpec, specOf, stampOf } from './turn.ts';
 import { isMember, isWanted, poolIsWanted, replicasOf, wantedReplicas } from './wanted-state.ts';
 
 /** What the pure state does not know: both clocks, and what the host found. */

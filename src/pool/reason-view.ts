@@ -6,6 +6,7 @@ import { takenOf } from '../lease/lease-state.ts';
 import { activeLeases, inUseOf, slotsOf } from '../lease/seats-state.ts';
 import { countInWindow } from '../policy/restart-limiter.ts';
 import type { Rollout } from '../rollout/rollout.ts';
+import { stamp } from '../stamp.ts';
 import { ANY, missing } from './breakers-state.ts';
 import { span } from './end-message.ts';
 import { engineReason, engineStateName, idIn } from './engine-view.ts';
@@ -13,7 +14,7 @@ import type { Gates } from './gates-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { limitOf, stormSpecOf } from './restarts-state.ts';
 import type { Explanation } from './status.ts';
-import { allEngines, currentSpec, stamp } from './turn.ts';
+import { allEngines, currentSpec } from './turn.ts';
 import { wantedReplicas } from './wanted-state.ts';
 
 export function poolReason(state: PoolState, now: Gates): { readonly reason: string | null; readonly message: string | null } {

@@ -7,6 +7,7 @@ import type { EngineRef } from '../engine/identity.ts';
 import { engineId } from '../engine/identity.ts';
 import type { EventType, Fact } from '../events/event.ts';
 import { closedBreaker } from '../policy/breaker.ts';
+import { stamp } from '../stamp.ts';
 import type { Effect } from './effects.ts';
 import type { PoolState } from './pool-state.ts';
 
@@ -86,11 +87,6 @@ export function emit(turn: Turn, type: EventType, facts: Readonly<Record<string,
         ? { type, pool: name, facts }
         : { type, pool: name, engine: engineId({ pool: name, replica: engine.replica }), generation: engine.generation, facts },
   });
-}
-
-/** RFC 3339 in UTC. */
-export function stamp(wallMs: number): string {
-  return new Date(wallMs).toISOString();
 }
 
 /** The wall-clock stamp of a monotonic time, as far as today's clock can tell. */

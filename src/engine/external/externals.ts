@@ -6,6 +6,7 @@
  * - `live` is false, as its process is not ours; `ready` is what its probes say. contract.md, "Config", `handoff`.
  * - A file that makes no sense may be half written: it is read again, and what it said before stands until it has made no sense for SETTLE_MS.
  */
+
 import type { FSWatcher } from 'node:fs';
 import { statSync, watch } from 'node:fs';
 import { basename } from 'node:path';
@@ -13,6 +14,7 @@ import type { Clock, Timer } from '../../clock.ts';
 import type { PoolSpec } from '../../config/spec.ts';
 import type { Happening } from '../../events/event.ts';
 import type { EngineStatus } from '../../pool/status.ts';
+import { stamp } from '../../stamp.ts';
 import type { ProbeOutcome } from '../probes/outcome.ts';
 import { probeExternal, thresholdsFor } from './external-probe.ts';
 import type { Answers } from './external-state.ts';
@@ -230,7 +232,7 @@ export class Externals {
       failures: 0,
       breaker: 'closed',
       startedAt: null,
-      readyAt: readyAtMs === null ? null : new Date(readyAtMs).toISOString(),
+      readyAt: readyAtMs === null ? null : stamp(readyAtMs),
       nextStartAt: null,
       lastExit: null,
       outdated: false,
