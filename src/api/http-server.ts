@@ -1,11 +1,12 @@
 /** Node's HTTP server with our bounds instead of its own. */
-import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http';
+import type { RequestListener, Server, ServerOptions, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock.ts';
 import { PooldError } from '../errors.ts';
 import { LIMITS } from './limits.ts';
+import { answerable } from './lines.ts';
 import { problemHeaders, problemOf } from './problem.ts';
 
 export interface Tls {
@@ -47,11 +48,6 @@ export function httpServer(handler: RequestListener, { tls, patience }: { readon
       : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: patience.headersTimeoutMs }, listener);
   refuseByOurWords(server);
   server.maxConnections = LIMITS.connections;
-  // ORDER: ahead of the handler, so that a broken request behind a good one never writes into the good one's answer.
-  server.prependListener('request', (request, response) => {
-    underWay.set(request.socket, { request, response });
-    response.once('close', () => underWay.delete(request.socket));
-  });
   return server;
 }
 
@@ -100,15 +96,6 @@ export function closeServer(server: Server, { clock, graceMs }: { readonly clock
     });
     server.closeIdleConnections();
   });
-}
-
-/** By connection, the request that is not answered yet. */
-const underWay = new WeakMap<Duplex, { readonly request: IncomingMessage; readonly response: ServerResponse }>();
-
-/** Whether a reply here would be taken for the answer to what was broken: not while an earlier, whole request waits for its own. */
-function answerable(socket: Duplex): boolean {
-  const now = underWay.get(socket);
-  return now === undefined || !(now.request.complete || now.response.headersSent);
 }
 
 function brokenRequest(code: string | undefined, { headersTimeoutMs, requestTimeoutMs }: Patience): PooldError {

@@ -5,10 +5,10 @@ import { fastify } from 'fastify';
 import { PooldError } from '../errors.ts';
 import type { Door } from './auth.ts';
 import { Gate } from './auth.ts';
-import { cutUnread } from './cut-unread.ts';
 import type { Patience, Tls } from './http-server.ts';
 import { closeServer, httpServer, refuseBrokenRequest } from './http-server.ts';
 import { LIMITS } from './limits.ts';
+import { watchLines } from './lines.ts';
 import type { ApiContext, ApiLog, ObserveRequest } from './ports.ts';
 import { problemHeaders, problemOf } from './problem.ts';
 import { pooldError, readBody } from './request-faults.ts';
@@ -68,7 +68,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   }
   app.setNotFoundHandler((request, reply) => refuse(reply, unknownRoute(routes, { request, reply })));
   await app.ready();
-  const sweep = cutUnread(server, context.clock);
+  const sweep = watchLines(server, context.clock);
   return {
     server,
     async close(graceMs) {

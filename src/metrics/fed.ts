@@ -41,7 +41,8 @@ export function createSeries({ name, help, labels, buckets, registry }: SeriesOp
         ...(subject.replica === null ? {} : { replica: subject.replica }),
         ...more,
       };
-      used.set(JSON.stringify(own), { subject, labels: own });
+      const key = JSON.stringify(own);
+      if (!used.has(key)) used.set(key, { subject, labels: own });
       if (metric instanceof Counter) metric.inc(own, amount);
       else metric.observe(own, amount);
     },
