@@ -12,6 +12,7 @@ import type { EngineRef, Identity } from './identity.ts';
 import { refOf } from './instance.ts';
 import type { Launched, LaunchHost, LaunchOrder } from './launch.ts';
 import { launch } from './launch.ts';
+import { moveExpected } from './moves.ts';
 import { alive, ownsLeaf } from './proof.ts';
 import { readRun, removeRun, runFile } from './records.ts';
 import { ProcessTable } from './scan.ts';
@@ -46,7 +47,15 @@ export class EngineRoom {
     mkdirSync(this.#runsDir, { recursive: true, mode: 0o700 });
     mkdirSync(tmpRoot, { recursive: true, mode: 0o711 });
     this.containment = findContainment(options.stateInstance, options.env);
-    this.#exits = new Exits({ ...options, runsDir: this.#runsDir });
+    this.#exits = new Exits({
+      ...options,
+      runsDir: this.#runsDir,
+      exited: (exit, seen) => {
+        // Most ends have a start behind them.
+        this.#moveExpected();
+        options.exited(exit, seen);
+      },
+    });
     this.tree = new Tree({ clock: options.clock, table: this.#table, endTicks: (identity) => this.#endTicks(identity) });
     const { clock, env, shell } = options;
     const host = { clock, inherited: env, tmpRoot, runsDir: this.#runsDir, containment: this.containment, exits: this.#exits };
@@ -54,6 +63,7 @@ export class EngineRoom {
   }
 
   launch(order: LaunchOrder): Promise<Launched> {
+    this.#moveExpected();
     return launch(this.host, order);
   }
 
@@ -99,6 +109,10 @@ export class EngineRoom {
     } catch {
       // Engines are in it.
     }
+  }
+
+  #moveExpected(): void {
+    if (this.containment.by === 'cgroup') moveExpected();
   }
 
   #endTicks(identity: Identity): number | null {
