@@ -26,14 +26,14 @@ beforeAll(() => {
 
 describe.each(CONTAINMENTS)('under $name', ({ env }) => {
   it(`${ROUNDS} times each: all of it is gone in time`, { timeout: 120_000 }, async () => {
-    const rig = new Rig(Object.fromEntries(ESCAPES.map((escape) => [escape.name, poolOf(escape)])));
+    const rig = new Rig(Object.fromEntries(ESCAPES.map((kind) => [kind.name, poolOf(kind)])));
     // The other users have to get through.
     chmodSync(rig.dir, 0o711);
     // A bomb has a lid there, and its dead do not count against its user for long.
     const space = await PidSpace.open();
     await rig.start({ env, through: space.through, asChild: true });
-    const late = await Promise.all(ESCAPES.map(async (escape) => ({ escape, lateMs: await roundsOf(rig, escape) })));
-    const figures = late.map(({ escape, lateMs }) => ({ name: escape.name, medianMs: median(lateMs), mostMs: Math.max(...lateMs) }));
+    const late = await Promise.all(ESCAPES.map(async (kind) => ({ name: kind.name, lateMs: await roundsOf(rig, kind) })));
+    const figures = late.map(({ name, lateMs }) => ({ name, medianMs: median(lateMs), mostMs: Math.max(...lateMs) }));
     console.log(figures.map(({ name, medianMs, mostMs }) => `${name}: median ${medianMs} ms late, at most ${mostMs} ms`).join('\n'));
     expect(figures.filter(({ medianMs }) => medianMs > LATE_MS)).toEqual([]);
     await rig.endsClean();
@@ -41,22 +41,22 @@ describe.each(CONTAINMENTS)('under $name', ({ env }) => {
 });
 
 /** How late the end of each round was. */
-async function roundsOf(rig: Rig, escape: Escape): Promise<number[]> {
+async function roundsOf(rig: Rig, kind: Escape): Promise<number[]> {
   const lateMs: number[] = [];
   for (let round = 1; round <= ROUNDS; round += 1) {
-    const end = escape.ends === 'told' ? await stopped(rig, escape, round) : await ended(rig, escape, round);
+    const end = kind.ends === 'told' ? await stopped(rig, kind, round) : await ended(rig, kind, round);
     lateMs.push(end);
-    await until(`nothing is left of round ${round} of ${escape.name}`, () => expectNothingLeft(rig, escape.name));
+    await until(`nothing is left of round ${round} of ${kind.name}`, () => expectNothingLeft(rig, kind.name));
   }
   return lateMs;
 }
 
 /** Started, seen to have got away, stopped. */
-async function stopped(rig: Rig, escape: Escape, round: number): Promise<number> {
-  const { name } = escape;
+async function stopped(rig: Rig, kind: Escape, round: number): Promise<number> {
+  const { name } = kind;
   const start = await acted(rig, name, 'start');
   expect(start, JSON.stringify(start)).toMatchObject({ state: 'succeeded', outcome: 'started' });
-  const members = await until(`${name} has got away in round ${round}`, () => isOut(rig, escape, round));
+  const members = await until(`${name} has got away in round ${round}`, () => isOut(rig, kind, round));
   const stop = await acted(rig, name, 'stop');
   if (stop.state === 'failed') await saysStuck(rig, name, stop);
   else {
@@ -64,7 +64,7 @@ async function stopped(rig: Rig, escape: Escape, round: number): Promise<number>
     expect(members.filter(lives), `alive after ${name} was ${stop.outcome} in round ${round}`).toEqual([]);
     expect(rig.members(`${name}/0`), `processes of ${name} after round ${round}`).toEqual([]);
     // A machine that is busy may let the time run out for those who hear a TERM, too.
-    expect(escape.isDeaf ? ['forced'] : ['stopped', 'forced'], JSON.stringify(stop)).toContain(stop.outcome);
+    expect(kind.isDeaf ? ['forced'] : ['stopped', 'forced'], JSON.stringify(stop)).toContain(stop.outcome);
     expect(await rig.pool(name)).toMatchObject({ state: 'stopped', reason: 'stopped_by_hand', live: false, crashCount: 0 });
     expect(await rig.ended(`${name}/0`, round)).toMatchObject({ class: 'requested', failure: false });
   }

@@ -65,12 +65,13 @@ export const ESCAPES: readonly Escape[] = [
   { ...ALONE, name: 'instant', engine: { command: ['/bin/sh', '-c', 'kill -KILL $$'] } },
 ];
 
-export function poolOf({ engine }: Escape): Readonly<Record<string, unknown>> {
+export function poolOf({ engine, ends }: Escape): Readonly<Record<string, unknown>> {
   return {
     engine,
     autostart: false,
     restart: 'never',
-    readyAfter: '50ms',
+    // Whoever ends by itself does so long before that.
+    readyAfter: ends === 'told' ? '50ms' : '20s',
     stop: { timeout: `${STOP_TIMEOUT_MS}ms` },
     // Ten bad ends in a row are what is wanted.
     breaker: { failureThreshold: 1_000 },

@@ -8,7 +8,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { afterEach } from 'vitest';
 import { allPids, liveStat } from '../../src/engine/proc.ts';
 import { childOf } from './processes.ts';
-import { killIfThere, until } from './rig.ts';
+import { until } from './rig.ts';
 
 /** dash reaps whatever ends while it waits; its own end comes when the pipe is closed. */
 const FIRST = 'exec 3<&0; cat <&3 >/dev/null & wait $!';
@@ -52,7 +52,7 @@ export class PidSpace {
 
   async close(): Promise<void> {
     spaces.delete(this);
-    killIfThere(this.first);
+    this.#unshare.stdin?.end();
     await until('the pid namespace is gone', () => liveStat(this.first) === null && this.#unshare.exitCode !== null);
   }
 }
