@@ -38,8 +38,16 @@ export function liveStat(pid: number): ProcessStat | null {
 
 /** The POOLD_INSTANCE that a process was started with; null when it has none or may not be looked at. */
 export function markOf(pid: number): string | null {
-  const match = /(?:^|\0)POOLD_INSTANCE=([^\0]*)/.exec(read(pid, 'environ') ?? '');
-  return match?.[1] ?? null;
+  return markIn(environmentOf(pid));
+}
+
+export function markIn(environment: string | null): string | null {
+  return /(?:^|\0)POOLD_INSTANCE=([^\0]*)/.exec(environment ?? '')?.[1] ?? null;
+}
+
+/** Empty for a kernel thread, for a process that was given none, and for each in the middle of an exec; null as `markOf`. */
+export function environmentOf(pid: number): string | null {
+  return read(pid, 'environ');
 }
 
 export function argvOf(pid: number): string[] {

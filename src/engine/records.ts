@@ -81,8 +81,9 @@ export function listRuns(runsDir: string): string[] {
   return readdirSync(runsDir).filter((name) => name.endsWith('.run'));
 }
 
+/** A directory in its place goes too: nobody but the daemon has anything there, and what stays would be met at every start. */
 export function removeRun(runsDir: string, file: string): void {
-  rmSync(join(runsDir, file), { force: true });
+  rmSync(join(runsDir, file), { recursive: true, force: true });
 }
 
 function parse(text: string, endedAtMs: number): RunRecord | null {
