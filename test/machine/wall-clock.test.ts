@@ -1,57 +1,18 @@
 /** The wall clock is set a year ahead and two years back while things are pending: it moves what is shown and nothing else. */
-import { spawnSync } from 'node:child_process';
-import { renameSync, writeFileSync } from 'node:fs';
-import { beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { ClientError } from '../../src/client/client-error.ts';
 import { pause, systemClock } from '../../src/clock.ts';
 import type { Event } from '../../src/events/event.ts';
 import { endRigsAfterEach } from './each.ts';
+import { DAY_MS, FakeClock } from './fake-clock.ts';
 import { endOf, stateOf, take } from './holding.ts';
-import { needs, Rig, until } from './rig.ts';
+import { Rig, until } from './rig.ts';
 
 endRigsAfterEach();
-beforeAll(() => needs('faketime', 'faketime'));
 
-const DAY_MS = 86_400_000;
 const BACKOFF_MS = 2_500;
 /** More than a busy machine needs, and less than any of what is pending. */
 const LATE_MS = 1_500;
-
-/** What the daemon takes for the wall clock, while its monotonic clock is that of the machine. */
-class WallClock {
-  readonly #file: string;
-  #offsetMs = 0;
-
-  constructor(file: string) {
-    this.#file = file;
-    this.set(0);
-  }
-
-  /** By `faketime`, which knows where its library is. */
-  get env(): Readonly<Record<string, string>> {
-    const { stdout } = spawnSync('faketime', ['-f', '+0', 'env'], { encoding: 'utf8' });
-    const preload = /^LD_PRELOAD=(.*)$/m.exec(stdout)?.[1];
-    if (preload === undefined) throw new Error(`cannot tell where libfaketime is: ${stdout}`);
-    return {
-      LD_PRELOAD: preload,
-      FAKETIME_TIMESTAMP_FILE: this.#file,
-      FAKETIME_NO_CACHE: '1',
-      DONT_FAKE_MONOTONIC: '1',
-      NO_FAKE_STAT: '1',
-    };
-  }
-
-  set(days: number): void {
-    this.#offsetMs = days * DAY_MS;
-    writeFileSync(`${this.#file}.new`, `${days < 0 ? '' : '+'}${days}d\n`);
-    renameSync(`${this.#file}.new`, this.#file);
-  }
-
-  /** How far a stamp of the daemon's lies from its now. */
-  fromNowMs(stamp: string | null | undefined): number {
-    return Date.parse(stamp ?? '') - (systemClock.wallMs() + this.#offsetMs);
-  }
-}
 
 /** Engines to be held, to be drained, and one that always waits for its next start. */
 function pendingRig(): Rig {
@@ -75,6 +36,8 @@ function follow(rig: Rig): { readonly heard: Event[]; end(): Promise<void> } {
   const ended = (async () => {
     for await (const piece of rig.client.events({ follow: true }, over.signal)) if (piece.is === 'event') heard.push(piece.event);
   })();
+  // Of a test that has failed nobody asks any more.
+  ended.catch(() => {});
   return {
     heard,
     async end() {
@@ -88,7 +51,7 @@ it('set a year ahead and two years back, no lease, back-off, drain or wait ends 
   timeout: 60_000,
 }, async () => {
   const rig = pendingRig();
-  const wall = new WallClock(rig.path('wall-clock'));
+  const wall = new FakeClock(rig.path('clock'), 'wall');
   await rig.start({ env: wall.env });
   await rig.poolReaches('chat', 'running');
   await rig.poolReaches('drained', 'running');
