@@ -42,7 +42,7 @@ it('thirty days are thirty days: of a lease, its longest hold, a drain, a back-o
 
   clock.set(29);
   for (const held of [leased, longest, drained]) expect(await stateOf(rig, held)).toMatchObject({ id: held.lease.id });
-  expect(await rig.engine('failing/0')).toMatchObject({ generation: 1, message: expect.stringContaining('next start in 23h59m') });
+  expect(await rig.engine('failing/0')).toMatchObject({ generation: 1, reason: 'backoff' });
   expect(await rig.engine('broken/0')).toMatchObject({ generation: 1, reason: 'breaker_open' });
   expect(await rig.client.leases.queue('queued')).toMatchObject([{ holder: 'waits' }]);
 
