@@ -22,7 +22,7 @@ it('out of descriptors it loses no engine, names what it lacks, counts no failur
       breaker: { failureThreshold: 3 },
     },
   });
-  const daemon = await rig.start({ through: ['sh', '-c', `ulimit -n ${LIMIT}; exec "$@"`, 'sh'] });
+  const daemon = await rig.start({ through: limitedTo(LIMIT) });
   const { engines } = await rig.poolReaches('chat', 'running');
   const open = () => readdirSync(`/proc/${daemon.pid}/fd`).length;
   const before = open();
@@ -49,3 +49,18 @@ it('out of descriptors it loses no engine, names what it lacks, counts no failur
   expect(rig.poolctl('status', 'chat')).toMatchObject({ code: 0 });
   await rig.endsClean();
 });
+
+it('with less than it needs to begin with it does not start, says what to raise, and has made nothing', async () => {
+  const limit = 47;
+  const rig = new Rig({ chat: { engine: { command: ['sleep', '1000'] } } });
+  rig.spawnDaemon({ through: limitedTo(limit) });
+  expect(await rig.daemonEnded()).toBe(1);
+  expect(rig.daemonLog()).toBe(
+    `poold: cannot start: it may open ${limit} files, and needs 48 to begin with; raise the limit (ulimit -n, or LimitNOFILE= in its unit)\n`,
+  );
+  expect([rig.has('state'), rig.has('run')]).toEqual([false, false]);
+});
+
+function limitedTo(descriptors: number): string[] {
+  return ['sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh'];
+}
