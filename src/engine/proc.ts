@@ -1,5 +1,6 @@
 /** What /proc says of one process. Everything here is one or two short synchronous reads of kernel memory, never of a disk. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { namespaceOffsetMs } from '../clock.ts';
 
 export interface ProcessStat {
   readonly pid: number;
@@ -8,9 +9,12 @@ export interface ProcessStat {
   readonly parentPid: number;
   readonly groupId: number;
   readonly sessionId: number;
-  /** Clock ticks (1/100 s) since boot: with the boot id and the pid it names one process for ever. */
+  /** Clock ticks (1/100 s) since boot, as outside of any time namespace: with the boot id and the pid it names one process for ever. */
   readonly startTicks: number;
 }
+
+/** What /proc adds to every time since boot for a reader in this process's time namespace. */
+export const BOOTTIME_OFFSET_TICKS = Math.round(namespaceOffsetMs('boottime') / 10);
 
 /** Null when there is no such process. */
 export function statOf(pid: number): ProcessStat | null {
@@ -26,7 +30,7 @@ export function statOf(pid: number): ProcessStat | null {
     parentPid: Number(parentPid),
     groupId: Number(groupId),
     sessionId: Number(sessionId),
-    startTicks: Number(startTicks),
+    startTicks: Number(startTicks) - BOOTTIME_OFFSET_TICKS,
   };
 }
 
