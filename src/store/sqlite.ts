@@ -34,15 +34,22 @@ const LEAP = 1_000;
  */
 export function openStore(options: StoreOptions): Store {
   const { directory, clock } = options;
-  let ballast: Ballast | null = null;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
-    ballast = createBallast(join(directory, 'ballast'), clock);
-    return new SqliteStore(options, ballast, opened(options));
+    const ballast = createBallast(join(directory, 'ballast'), clock);
+    return new SqliteStore(options, ballast, openedWithRoom(options, ballast));
   } catch (error) {
-    if (isFull(error) && ballast?.giveUp()) return new SqliteStore(options, ballast, opened(options));
     throw refusal(directory, error);
+  }
+}
+
+function openedWithRoom(options: StoreOptions, ballast: Ballast): Opened {
+  try {
+    return opened(options);
+  } catch (error) {
+    if (!isFull(error) || !ballast.giveUp()) throw error;
+    return opened(options);
   }
 }
 

@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { PooldError } from '../../src/errors.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { createBallast } from '../../src/store/sqlite-ballast.ts';
 import { openDatabase } from '../../src/store/sqlite-open.ts';
@@ -152,6 +153,12 @@ describe('the store', () => {
     expect([first?.onExit?.length, first?.message.length]).toEqual([65_537, 4_097]);
     expect(second?.lastLines).toEqual(['b'.repeat(65_536)]);
     expect([store.operation('op-1')?.steps.length, store.operation('op-1')?.reason?.length]).toEqual([200, 4_097]);
+  });
+
+  it('says that it cannot store, in a sentence, when giving up the ballast is of no help either', () => {
+    mkdirSync(join(directory, 'poold.db-wal'));
+    expect(open).toThrow(PooldError);
+    expect(open).toThrow(`cannot store the state in ${directory}: `);
   });
 
   it('has its ballast from the start', () => {
