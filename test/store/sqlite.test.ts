@@ -181,6 +181,15 @@ describe('the ballast', () => {
     expect(statSync(file).size).toBe(1 << 20);
   });
 
+  it('is kept where it cannot be removed, and that is no fault', () => {
+    const file = join(directory, 'ballast');
+    const ballast = createBallast(file, systemClock);
+    rmSync(file);
+    // As a read-only file system does, it refuses to let go of that.
+    mkdirSync(file);
+    expect(ballast.giveUp()).toBe(false);
+  });
+
   it('of a former daemon is taken over', () => {
     const file = join(directory, 'ballast');
     createBallast(file, systemClock);
