@@ -36,8 +36,9 @@ export class Ledger {
     this.#draw = draw;
   }
 
-  get held(): number {
-    return this.#held.size;
+  /** Ids of the leases that it holds. */
+  ids(): readonly string[] {
+    return [...this.#held.keys()];
   }
 
   /** How often each was told, by the code of the refusal or `done`. */

@@ -15,17 +15,17 @@ export interface Injection {
   readonly files?: readonly string[];
 }
 
+const FOLLOWED = ['strace', '-D', '-f', '-qq'] as const;
+/** A process is stopped at those calls alone: the others take no longer than ever. With it strace 6.1 sends no signal. */
+const ONLY_THOSE = '--seccomp-bpf';
+
 /** Words that stand before a command. Its engines are followed too, and strace is nobody's parent: it ends with the last of them. */
 export function through({ call, when, as, trace, files = [] }: Injection): string[] {
   const harm = as === 'SIGKILL' ? 'signal=SIGKILL' : `error=${as}`;
   const paths = files.flatMap((file) => ['-P', file]);
-  // The kernel stops a process at that call alone: others take no longer than ever.
   return [
-    'strace',
-    '-D',
-    '-f',
-    '--seccomp-bpf',
-    '-qq',
+    ...FOLLOWED,
+    ...(as === 'SIGKILL' ? [] : [ONLY_THOSE]),
     '-o',
     trace,
     ...paths,
@@ -34,6 +34,16 @@ export function through({ call, when, as, trace, files = [] }: Injection): strin
     '-e',
     `inject=${call}:${harm}:when=${when}`,
   ];
+}
+
+/** As `through`, and nothing fails. */
+export function traced(trace: string): string[] {
+  return [...FOLLOWED, ONLY_THOSE, '-o', trace, '-e', `trace=${WRITING.join(',')}`];
+}
+
+/** Their names, in their order. */
+export function callsIn(trace: string): string[] {
+  return linesOf(trace).flatMap((line) => /^\d+ +(\w+)\(/.exec(line)?.[1] ?? []);
 }
 
 /** How many calls were made to fail so far. */
