@@ -73,5 +73,6 @@ it('on a file system that turns read-only all is refused and all engines go on, 
   await rig.start();
   const after = (await rig.poolReaches('chat', 'running')).engines;
   expect(after.map(({ pid }) => pid)).toEqual(engines.map(({ pid }) => pid));
+  await ledger.settled();
   expect(await ledger.broken()).toEqual([]);
 });

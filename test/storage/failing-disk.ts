@@ -42,6 +42,7 @@ export async function livesThrough(rig: Rig, { seed, failures, ...fault }: Life)
   const faults = faultLines(rig);
   await rig.start();
   await rig.poolReaches('chat', 'running');
+  await ledger.settled();
   broken.push(...(await ledger.broken()));
   const after = await chatPids(rig);
   if (String(after) !== String(before)) broken.push(`the engines were ${before} and are ${after}`);

@@ -1,6 +1,7 @@
 /** What one client asked of a daemon and was told, and whether the next daemon knows of all that, and of nothing else. */
 import { ClientError } from '../../src/client/client-error.ts';
 import type { Code } from '../../src/errors.ts';
+import type { EngineStatus } from '../../src/pool/status.ts';
 import type { Rig } from '../machine/rig.ts';
 import type { Stream } from '../sim/dice.ts';
 import { chance, whole } from '../sim/dice.ts';
@@ -61,8 +62,11 @@ export class Ledger {
     return this.#acquire();
   }
 
+  /** As the next ledger has to find it. */
   async giveBackAll(): Promise<void> {
     for (const held of [...this.#held.values()]) await this.#release(held);
+    for (const [replica, wanted] of this.#wanted.entries()) if (!wanted) await this.#commanded(replica, true);
+    await this.settled();
   }
 
   /** What is not as it was told, in sentences. */
@@ -82,12 +86,15 @@ export class Ledger {
       );
       if (revived) wrong.push(`${id} was given back, and is not over`);
     }
-    const { engines } = await this.#rig.pool('work');
-    const states = engines.flatMap(({ state }, replica) => {
-      const wanted = this.#wanted[replica] === true;
-      return (state === 'stopped' || state === 'stopping') === wanted ? [`work/${replica} is ${state}`] : [];
-    });
-    return [...lost, ...more, ...wrong, ...states];
+    return [...lost, ...more, ...wrong];
+  }
+
+  /** Waits until the engines of `work` are as they were told to be last. A daemon that can store comes to that. */
+  async settled(): Promise<void> {
+    for (const [replica, wanted] of this.#wanted.entries()) {
+      if (wanted) await this.#rig.reaches(`work/${replica}`, 'ready');
+      else expectByHand(await this.#rig.reaches(`work/${replica}`, 'stopped'));
+    }
   }
 
   #acquire(): Promise<void> {
@@ -118,7 +125,10 @@ export class Ledger {
 
   #command(): Promise<void> {
     const replica = whole(this.#draw, 0, REPLICAS - 1);
-    const wanted = this.#wanted[replica] !== true;
+    return this.#commanded(replica, this.#wanted[replica] !== true);
+  }
+
+  #commanded(replica: number, wanted: boolean): Promise<void> {
     return this.#told(async () => {
       await this.#rig.client.act('work', wanted ? { do: 'start', replica } : { do: 'stop', replica, now: true }, null);
       this.#wanted[replica] = wanted;
@@ -135,4 +145,8 @@ export class Ledger {
     );
     this.#answers.set(answer, (this.#answers.get(answer) ?? 0) + 1);
   }
+}
+
+function expectByHand({ id, reason }: EngineStatus): void {
+  if (reason !== 'stopped_by_hand') throw new Error(`${id} is stopped for ${reason}, and not by hand`);
 }
