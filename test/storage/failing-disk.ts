@@ -48,7 +48,7 @@ export async function livesThrough(rig: Rig, { seed, failures, ...fault }: Life)
   if (String(after) !== String(before)) broken.push(`the engines were ${before} and are ${after}`);
   await ledger.acquire();
   broken.push(...(await ledger.broken()));
-  await ledger.giveBackAll();
+  if (broken.length === 0) await ledger.giveBackAll();
   await rig.endDaemon('SIGKILL');
   return { failed: failedIn(trace), asked, answers: ledger.answers(), broken, faults };
 }
