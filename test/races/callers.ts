@@ -8,7 +8,7 @@ import type { RacePool } from './race-pool.ts';
 export class Caller {
   readonly plan: CallerPlan;
   readonly name: string;
-  /** `granted`, or the code of a refusal; `left`: it had hung up. One is right. */
+  /** `granted`, or the code of a refusal; `left`, `granted too late`: it had hung up. One is right. */
   readonly answers: string[] = [];
   /** Monotonic: when it has its answer at the latest. */
   byMs = Number.POSITIVE_INFINITY;
@@ -40,7 +40,8 @@ export class Caller {
   async #waits(): Promise<void> {
     const { kind } = this.plan;
     const first = await this.#race.leases.acquire(this.#race.pool.state.name, this.#request(), this.#connection.signal);
-    if (first.outcome === 'granted') return this.#granted(first);
+    if (first.outcome === 'granted')
+      return this.#connection.signal.aborted ? void this.answers.push('granted too late') : this.#granted(first);
     if (kind === 'forgets') return void this.answers.push('queued');
     if (kind !== 'ticket') return void this.answers.push('a ticket that was not asked for');
     await this.#asksAfter(first);

@@ -9,23 +9,49 @@ export class Broken extends Error {}
 
 /** What an acquire may be told, and what that makes of a ticket: the codes that `LeaseHost` declares. */
 const ANSWERS = new Set([
-  ...['granted', 'granted and over', 'queued', 'left', 'queue_timeout', 'queue_full', 'no_free_slot', 'no_ready_engine'],
+  ...[
+    'granted',
+    'granted and over',
+    'granted too late',
+    'queued',
+    'left',
+    'queue_timeout',
+    'queue_full',
+    'no_free_slot',
+    'no_ready_engine',
+  ],
   ...['pool_draining', 'pool_paused', 'pool_stopped', 'pool_failed', 'breaker_open'],
 ]);
 
 /** Everything that was ready to go on has gone on: before time does, this holds. */
 export function holdsNow(race: RacePool, callers: readonly Caller[]): void {
-  const { pool, timers, faults } = race;
-  const nowMs = timers.nowMs();
-  if (faults.length > 0) throw new Broken(`a fault of ours: ${String(faults[0])}`);
-  for (const { name, plan, answers, byMs } of callers) {
-    if (answers.length === 0 && byMs <= nowMs)
-      throw new Broken(`${name} (${plan.kind}) has no answer at ${nowMs}, which was due at ${byMs}`);
-    if (answers.length > 1) throw new Broken(`${name} (${plan.kind}) was answered more than once: ${answers.join(', ')}`);
-    const [answer] = answers;
-    if (answer !== undefined && !ANSWERS.has(answer)) throw new Broken(`${name} (${plan.kind}) was answered: ${answer}`);
+  if (race.faults.length > 0) throw new Broken(`a fault of ours: ${String(race.faults[0])}`);
+  const nowMs = race.timers.nowMs();
+  for (const caller of callers) answeredInTime(caller, nowMs);
+  nothingLeft(race.pool.state, callers);
+  neverWithoutTimer(race, nowMs);
+}
+
+function answeredInTime({ name, plan, answers, byMs }: Caller, nowMs: number): void {
+  const who = `${name} (${plan.kind})`;
+  const [answer] = answers;
+  if (answer === undefined && byMs <= nowMs) throw new Broken(`${who} has no answer at ${nowMs}, which was due at ${byMs}`);
+  if (answers.length > 1) throw new Broken(`${who} was answered more than once: ${answers.join(', ')}`);
+  if (answer !== undefined && !ANSWERS.has(answer)) throw new Broken(`${who} was answered: ${answer}`);
+}
+
+/** Whoever has his answer waits no more, and whoever had hung up before it holds nothing. */
+function nothingLeft(state: PoolState, callers: readonly Caller[]): void {
+  for (const { name, answers } of callers) {
+    const [answer = 'queued'] = answers;
+    if (answer !== 'queued' && state.tickets.some(({ holder }) => holder === name))
+      throw new Broken(`${name} was answered, and still waits`);
+    const holds = answer === 'granted too late' && allEngines(state).some(({ seats }) => seats.some((lease) => lease?.holder === name));
+    if (holds) throw new Broken(`${name} holds a slot, and had hung up before it was granted`);
   }
-  const { state } = pool;
+}
+
+function neverWithoutTimer({ pool: { state }, timers }: RacePool, nowMs: number): void {
   if (state.tickets.length > 0 && freeSlots(state, nowMs, true) > 0) throw new Broken('somebody waits, and a slot is free for him');
   for (const { what, dueMs } of dues(state)) {
     if (dueMs <= nowMs) throw new Broken(`${what} is still there at ${nowMs}, and was over at ${dueMs}`);

@@ -66,8 +66,12 @@ export class RaceClock {
       this.nowMs = next.timer.dueMs;
       next.view.armed.delete(next.timer);
       next.timer.fire();
-      if (this.#sameMoment() && chance(this.draw, TOGETHER)) await microtasksDone();
-      else await settled();
+      if (this.#sameMoment() && chance(this.draw, TOGETHER)) {
+        await microtasksDone();
+        // Unless what it has done took back all others of this moment.
+        if (this.#sameMoment()) continue;
+      }
+      await settled();
       if (!this.#sameMoment()) looked();
     }
     this.nowMs = untilMs;

@@ -83,7 +83,7 @@ function harmed(race: RacePool, harm: Harm): void {
 }
 
 /** A person brings the pool back: then as many may lease as there are slots, less those that are held, and not one more. */
-async function mended(race: RacePool, clock: RaceClock, { replicas, slots }: RoundPlan): Promise<void> {
+async function mended(race: RacePool, clock: RaceClock, { replicas, slots, holders }: RoundPlan): Promise<void> {
   const { pool, leases, tell } = race;
   race.room.ignoresTerm = false;
   tell({ do: 'scale', replicas });
@@ -95,7 +95,11 @@ async function mended(race: RacePool, clock: RaceClock, { replicas, slots }: Rou
   await clock.pass(INSTANT_MS + OVER_MS + MENDED_MS, () => holdsNow(race, []));
   const name = poolStateName(pool.state);
   if (name !== 'running') throw new Broken(`the pool is ${name} although everything was done to have it running`);
-  const live = leases.leases({ pool: pool.state.name, holder: null, olderMs: null }).length;
+  const held = leases.leases({ pool: pool.state.name, holder: null, olderMs: null }).map(({ holder }) => holder);
+  const keep = new Set(holders.map(({ expires, acts }, at) => (expires === null && acts !== 'release' ? `holder-${at}` : null)));
+  const ghost = held.find((holder) => !keep.has(holder));
+  if (ghost !== undefined) throw new Broken(`${ghost} still holds a slot, which he gave back or let go`);
+  const live = held.length;
   const free = replicas * slots - live;
   if (freeSlots(pool.state, clock.nowMs, false) !== free)
     throw new Broken(`of ${replicas * slots} slots ${live} are held, and ${free} are not free`);
