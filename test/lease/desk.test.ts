@@ -198,6 +198,20 @@ describe('a ticket', () => {
     expect(await code(rig.leases.renew(told.lease?.id ?? '', { token: told.lease?.token ?? '', ttlMs: null }))).toBe('lease_ended');
   });
 
+  it('asked about as the time to claim its lease is over says that it was granted, and carries none', async () => {
+    const rig = await DeskRig.open({});
+    const held = await rig.granted();
+    const ticket = await rig.queued({ holder: 'bob' });
+    let asked: ReturnType<typeof rig.leases.ticket> | null = null;
+    // Armed before the pool's own timer of that moment, and so ahead of it.
+    rig.clock.after(10_000, () => {
+      asked = rig.leases.ticket(ticket.id, 0, new AbortController().signal);
+    });
+    await rig.release(held.id);
+    await rig.clock.pass(10_000);
+    expect(await asked).toMatchObject({ state: 'granted', lease: null });
+  });
+
   it('of a wait that is over says that it still waits', async () => {
     const rig = await DeskRig.open({});
     await rig.granted({ ttlMs: 600_000 });
