@@ -22,8 +22,9 @@ export class Caller {
   }
 
   asks(): void {
-    const { kind, timeoutMs } = this.plan;
-    this.byMs = this.#race.clock.nowMs() + (kind === 'refuse' || kind === 'forgets' ? 0 : timeoutMs);
+    const { kind, timeoutMs, pollMs } = this.plan;
+    const ownMs = kind === 'rests' ? pollMs : 0;
+    this.byMs = this.#race.clock.nowMs() + (kind === 'refuse' || kind === 'forgets' ? 0 : timeoutMs + ownMs);
     const asked = kind === 'bound' ? this.#reads() : this.#waits();
     asked.catch((error: unknown) => {
       if (!(error instanceof PooldError)) this.answers.push(`a fault of ours: ${error instanceof Error ? error.stack : error}`);
@@ -33,8 +34,8 @@ export class Caller {
 
   hangsUp(): void {
     this.#connection.abort();
-    // Before it has asked nobody owes it an answer.
-    if (this.byMs !== Number.POSITIVE_INFINITY) this.byMs = Math.min(this.byMs, this.#race.clock.nowMs());
+    // Before it has asked nobody owes it an answer, and who rests finds out behind it.
+    if (this.byMs !== Number.POSITIVE_INFINITY && this.plan.kind !== 'rests') this.byMs = Math.min(this.byMs, this.#race.clock.nowMs());
   }
 
   async #waits(): Promise<void> {
@@ -43,18 +44,21 @@ export class Caller {
     if (first.outcome === 'granted')
       return this.#connection.signal.aborted ? void this.answers.push('granted too late') : this.#granted(first);
     if (kind === 'forgets') return void this.answers.push('queued');
-    if (kind !== 'ticket') return void this.answers.push('a ticket that was not asked for');
+    if (kind !== 'ticket' && kind !== 'rests') return void this.answers.push('a ticket that was not asked for');
     await this.#asksAfter(first);
   }
 
   async #asksAfter({ id }: Acquired): Promise<void> {
-    const { leases } = this.#race;
+    const { leases, clock } = this.#race;
+    const { kind, pollMs } = this.plan;
+    const rests = kind === 'rests';
     for (;;) {
+      if (rests) await new Promise<void>((over) => clock.after(this.#connection.signal.aborted ? 0 : pollMs, over));
       if (this.#connection.signal.aborted) {
         await leases.leave(id);
         return void this.answers.push('left');
       }
-      const status = await leases.ticket(id, this.plan.pollMs, this.#connection.signal);
+      const status = await leases.ticket(id, rests ? 0 : pollMs, this.#connection.signal);
       if (status.state === 'queued') continue;
       if (status.lease !== null) this.#granted(status.lease);
       else this.answers.push(status.state === 'granted' ? 'granted and over' : (status.error?.code ?? status.state));
@@ -87,7 +91,7 @@ export class Caller {
 
   #request(): AcquireRequest {
     const { kind, timeoutMs, priority, ttlMs } = this.plan;
-    const ticket = kind === 'ticket' || kind === 'forgets' || kind === 'bound';
+    const ticket = kind === 'ticket' || kind === 'rests' || kind === 'forgets' || kind === 'bound';
     const waitMs = kind === 'refuse' ? 0 : ticket ? null : timeoutMs;
     return { holder: this.name, ttlMs, waitMs, ticketMs: timeoutMs, priority, bind: BIND[kind], key: null, client: 'race' };
   }

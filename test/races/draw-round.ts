@@ -16,10 +16,11 @@ export interface HolderPlan {
 }
 
 /**
- * `refuse`: grant or refusal. `held`: waits by its request. `ticket`: asks about its ticket until it knows. `forgets`: never asks about it.
+ * `refuse`: grant or refusal. `held`: waits by its request. `ticket`: asks about its ticket until it knows. `rests`: the same, with a rest between two
+ * questions in which nobody is there to claim what it is promoted to. `forgets`: never asks about it.
  * `bound`: reads the lines of a lease that is bound to its connection.
  */
-export type CallerKind = 'refuse' | 'held' | 'ticket' | 'forgets' | 'bound';
+export type CallerKind = 'refuse' | 'held' | 'ticket' | 'rests' | 'forgets' | 'bound';
 
 export interface CallerPlan {
   readonly kind: CallerKind;
@@ -31,6 +32,7 @@ export interface CallerPlan {
   /** Null: it is never given back, and ends by its TTL. */
   readonly holdsMs: number | null;
   readonly ttlMs: number;
+  /** How long a question about its ticket waits; of `rests` the time between two. */
   readonly pollMs: number;
 }
 
@@ -46,14 +48,18 @@ export interface RoundPlan {
   readonly harms: readonly { readonly at: Offset; readonly harm: Harm }[];
 }
 
+/** How long a promotion waits to be claimed. */
+const CLAIM_MS = 30;
+/** The first moment of it. */
+const FROM: Offset = -2;
 /** When holders have got their leases and early callers have asked. */
 export const HELD_FROM: Offset = -150;
 const ASKED_FROM: Offset = -100;
 
-export function drawnRound(seed: number): RoundPlan {
+/** `given`: a pool that is there already. */
+export function drawnRound(seed: number, given: { readonly replicas: number; readonly slots: number } | null = null): RoundPlan {
   const draw = new Dice({ seed, only: null }).stream('round');
-  const replicas = whole(draw, 1, 3);
-  const slots = whole(draw, 1, 2);
+  const { replicas, slots } = given ?? { replicas: whole(draw, 1, 3), slots: whole(draw, 1, 2) };
   const early = whole(draw, 0, 3);
   const late = whole(draw, 1, 3);
   return {
@@ -79,7 +85,7 @@ function specDrawn(draw: Stream, replicas: number, slots: number): SpecChange {
     backoff: { delayMs: pick(draw, [0, 1, 3, 50]), limitMs: 50 },
     breaker: { failureThreshold: pick(draw, [1, 5, 5]), openForMs: pick(draw, [3, 100]), openForMaxMs: 100 },
     stop: { timeoutMs: pick(draw, [1, 20]), command: null },
-    queue: { limit: pick(draw, [2, 1_000, 1_000]), timeoutMs: 400, claimMs: 30, agingMs: pick(draw, [0, 1, 30_000]) },
+    queue: { limit: pick(draw, [2, 1_000, 1_000]), timeoutMs: 400, claimMs: CLAIM_MS, agingMs: pick(draw, [0, 1, 30_000]) },
     drain: { deadlineMs: pick(draw, [1, 2, 3, 100, 10_000]) },
   };
 }
@@ -90,7 +96,10 @@ function holder(draw: Stream): HolderPlan {
 }
 
 function caller(draw: Stream, at: Offset): CallerPlan {
-  const kind = pick(draw, at < -2 ? ['held', 'ticket', 'forgets', 'bound'] : ['refuse', 'held', 'ticket', 'forgets', 'bound']);
+  const kind = pick(
+    draw,
+    at < FROM ? ['held', 'ticket', 'rests', 'forgets', 'bound'] : ['refuse', 'held', 'ticket', 'rests', 'forgets', 'bound'],
+  );
   const soon = chance(draw, 0.4);
   return {
     kind,
@@ -100,8 +109,14 @@ function caller(draw: Stream, at: Offset): CallerPlan {
     leaves: chance(draw, 0.25) ? Math.max(at, offset(draw)) : null,
     holdsMs: pick(draw, [0, 1, 2, 50, null]),
     ttlMs: pick(draw, [100, 101, 150]),
-    pollMs: pick(draw, [1, 5, 260]),
+    pollMs: kind === 'rests' ? CLAIM_MS + offset(draw) : pollMs(draw, at < FROM ? 'early' : soon ? 'soon' : 'late'),
   };
+}
+
+/** So that a question about a ticket ends within the instant, and is not asked a hundred times before it. */
+function pollMs(draw: Stream, when: 'early' | 'soon' | 'late'): number {
+  if (when === 'early') return pick(draw, [-2, -1, 0, 1, 2, 160]) - ASKED_FROM;
+  return when === 'soon' ? pick(draw, [1, 2, 260]) : pick(draw, [20, 260]);
 }
 
 function harms(draw: Stream, replicas: number): RoundPlan['harms'] {
@@ -128,4 +143,11 @@ function offset(draw: Stream): Offset {
   return whole(draw, -2, 2);
 }
 
-export const BIND: Record<CallerKind, LeaseBind> = { refuse: 'ttl', held: 'ttl', ticket: 'ttl', forgets: 'ttl', bound: 'connection' };
+export const BIND: Record<CallerKind, LeaseBind> = {
+  refuse: 'ttl',
+  held: 'ttl',
+  ticket: 'ttl',
+  rests: 'ttl',
+  forgets: 'ttl',
+  bound: 'connection',
+};
