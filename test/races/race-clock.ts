@@ -1,6 +1,6 @@
 /**
- * A clock that a race moves. Of timers that are due at one moment any may come first, and the event loop may turn between two of them or not:
- * both are drawn, as both happen under Node. Whoever is given a view of it has timers of his own, which can be looked at.
+ * A clock that a race moves. Of timers that are due at one moment any may come first, and the event loop may turn between two of them, or not:
+ * that is drawn, as all of it happens under Node. Whoever is given a view of it has timers of his own, which can be looked at.
  */
 import type { Clock, Timer } from '../../src/clock.ts';
 import { WALL_MS } from '../pool/world.ts';
@@ -14,8 +14,9 @@ interface Armed {
 
 /** As many turns of the event loop as the longest way from a timer to an answer takes, and some more. */
 const TURNS = 6;
-/** How often two timers of one moment fire in one turn of the event loop. */
+/** How often two timers of one moment fire within so few turns of the event loop (0: in the same) that what the first began is under way still. */
 const TOGETHER = 0.5;
+const TOGETHER_TURNS = 2;
 
 export class ClockView implements Clock {
   readonly armed = new Set<Armed>();
@@ -67,7 +68,7 @@ export class RaceClock {
       next.view.armed.delete(next.timer);
       next.timer.fire();
       if (this.#sameMoment() && chance(this.draw, TOGETHER)) {
-        await microtasksDone();
+        await turned(whole(this.draw, 0, TOGETHER_TURNS));
         // Unless what it has done took back all others of this moment.
         if (this.#sameMoment()) continue;
       }
@@ -90,11 +91,12 @@ export class RaceClock {
 }
 
 /** Until everything that was ready to go on has gone on. */
-export async function settled(): Promise<void> {
-  for (let turn = 0; turn < TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+function settled(): Promise<void> {
+  return turned(TURNS);
 }
 
-/** As between two timers of one turn: the ticks come behind all microtasks. */
-function microtasksDone(): Promise<void> {
-  return new Promise((resolve) => process.nextTick(resolve));
+async function turned(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  // As between two timers of one turn: the ticks come behind all microtasks.
+  await new Promise<void>((resolve) => process.nextTick(resolve));
 }
