@@ -1,14 +1,13 @@
 /** The queues as those who wait in them see them: their places, and what becomes of a ticket. */
 import { inOrder } from '../admission/admission-state.ts';
 import type { Clock } from '../clock.ts';
-import { PooldError } from '../errors.ts';
 import type { Pool } from '../pool/pool.ts';
 import { currentSpec } from '../pool/turn.ts';
-import { claimed, givenBack } from './claims.ts';
+import { claimedIfHeld, givenBack } from './claims.ts';
 import type { Estimator } from './estimator.ts';
 import type { TicketStatus, Waiter } from './lease.ts';
 import type { LeaseDesk } from './lease-desk.ts';
-import type { Held, LeaseAnswer } from './lease-events.ts';
+import type { LeaseAnswer } from './lease-events.ts';
 import { poolNamed, refusalOf, ticketNotFound } from './lease-faults.ts';
 import { estimatedOf, grantedOf, placeOf, queuedOf, waiterOf } from './lease-view.ts';
 import type { PastTicket } from './past-leases.ts';
@@ -114,22 +113,12 @@ export class Tickets {
     if (past === null) throw ticketNotFound(id);
     const there = past.lease === null ? null : this.#desk.held(past.lease.lease.id);
     if (there === null) return this.#pastStatus(past);
-    const held = there.held.lease.claimByMs === null ? there.held : await this.#claimed(there);
+    const held = await claimedIfHeld(this.#desk, there.pool, there.held);
     if (held === null) return this.#pastStatus(past);
     return {
       ...this.#pastStatus(past),
       lease: grantedOf(there.pool.state, held, { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() }),
     };
-  }
-
-  /** Null where it has ended just before: at the end of the time to claim it, with its engine. That is no fault of whoever asks. */
-  async #claimed({ pool, held }: { readonly pool: Pool; readonly held: Held }): Promise<Held | null> {
-    try {
-      return (await claimed(this.#desk, pool, held)).held;
-    } catch (error) {
-      if (error instanceof PooldError && error.code === 'lease_ended') return null;
-      throw error;
-    }
   }
 
   #pastStatus({ ticket, waitedMs, state, refused, pool }: PastTicket): TicketStatus {

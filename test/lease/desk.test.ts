@@ -73,6 +73,16 @@ describe('an acquire', () => {
     expect(rig.leases.leases({ pool: null, holder: 'bob', olderMs: null })).toHaveLength(1);
   });
 
+  it('that is promoted and cut off before it could be told is asked anew, and hears of the pool and not of a lease', async () => {
+    const rig = await DeskRig.open({});
+    const held = await rig.granted();
+    const asked = code(rig.acquire({ holder: 'bob' }));
+    await rig.release(held.id);
+    rig.tell({ do: 'stop', replica: null, now: true });
+    expect(await asked).toBe('pool_stopped');
+    expect(rig.types('lease.')).toEqual(['lease.granted', 'lease.released', 'lease.granted', 'lease.draining', 'lease.revoked']);
+  });
+
   it('of who has hung up never holds a slot: granted, waiting, or promoted as he left', async () => {
     const rig = await DeskRig.open({});
     await rig.acquire({}, AbortSignal.abort());
