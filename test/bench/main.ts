@@ -3,6 +3,9 @@ import { parseArgs } from 'node:util';
 import { fleet } from './fleet.ts';
 import { flood } from './flood.ts';
 import { lateness } from './lateness.ts';
+import { leasePools } from './lease-pools.ts';
+import { leaseRedis } from './lease-redis.ts';
+import { leaseWake } from './lease-wake.ts';
 import { leases } from './leases.ts';
 import type { Part } from './part.ts';
 import { restarts } from './restarts.ts';
@@ -10,7 +13,7 @@ import { keepSection, stamp } from './results.ts';
 import { statusCalls } from './status-calls.ts';
 import { thousand } from './thousand.ts';
 
-const PARTS: readonly Part[] = [restarts, leases, lateness, statusCalls, fleet, thousand, flood];
+const PARTS: readonly Part[] = [restarts, leases, leasePools, leaseWake, leaseRedis, lateness, statusCalls, fleet, thousand, flood];
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
 for (const part of wanted(values.only)) {
