@@ -25,7 +25,9 @@ export class FakeClock {
     const preload = /^LD_PRELOAD=(.*)$/m.exec(stdout)?.[1];
     if (preload === undefined) throw new Error(`cannot tell where libfaketime is: ${stdout}`);
     const monotonic = this.#moves === 'wall' ? { DONT_FAKE_MONOTONIC: '1' } : {};
-    return { LD_PRELOAD: preload, FAKETIME_TIMESTAMP_FILE: this.#file, FAKETIME_NO_CACHE: '1', NO_FAKE_STAT: '1', ...monotonic };
+    // Its shared memory would be left behind by a daemon that is killed.
+    const quiet = { FAKETIME_DISABLE_SHM: '1', FAKETIME_NO_CACHE: '1', NO_FAKE_STAT: '1' };
+    return { LD_PRELOAD: preload, FAKETIME_TIMESTAMP_FILE: this.#file, ...quiet, ...monotonic };
   }
 
   /** So far from the machine's. */
