@@ -70,6 +70,6 @@ export function parseWord(line: string): LauncherWord | null {
   const [first, ...rest] = line.trim().split(' ');
   if (first === 'refused') return { is: 'refused', lost: rest };
   const [pid = 0, startTicks = 0] = rest.slice(0, 2).map(Number);
-  if (first !== 'started' || pid <= 1) return null;
-  return { is: 'started', pid, startTicks: startTicks - BOOTTIME_OFFSET_TICKS, lost: rest.slice(2) };
+  const known = { is: 'started', pid, startTicks: startTicks - BOOTTIME_OFFSET_TICKS, lost: rest.slice(2) } as const;
+  return first === 'started' && pid > 1 ? known : null;
 }

@@ -26,7 +26,7 @@ it('thirty days are thirty days: of a lease, its longest hold, a drain, a back-o
     broken: { ...failing, breaker: { failureThreshold: 1, openFor: THIRTY_DAYS, openForMax: THIRTY_DAYS } },
   });
   const clock = new FakeClock(rig.path('clock'), 'all');
-  await rig.start({ env: clock.env });
+  await clock.start(rig);
   for (const pool of ['leased', 'longest', 'drained', 'queued']) await rig.poolReaches(pool, 'running');
   await rig.reaches('failing/0', 'backoff');
   await rig.reaches('broken/0', 'backoff');

@@ -52,7 +52,7 @@ it('set a year ahead and two years back, no lease, back-off, drain or wait ends 
 }, async () => {
   const rig = pendingRig();
   const wall = new FakeClock(rig.path('clock'), 'wall');
-  await rig.start({ env: wall.env });
+  await wall.start(rig);
   await rig.poolReaches('chat', 'running');
   await rig.poolReaches('drained', 'running');
   const events = follow(rig);
