@@ -10,6 +10,7 @@ beforeAll(() => needs('redis-server', 'redis-server'));
 
 const ROUNDS = Number(process.env.POOLD_RACES_MACHINE ?? 300);
 const SEED = Number(process.env.POOLD_RACES_SEED ?? 1);
+const ENOUGH_ROUNDS = 200;
 /** Each plays its rounds one after the other, on a pool of its own. */
 const LANES = 12;
 const REPLICAS = 2;
@@ -53,7 +54,8 @@ it(`${ROUNDS} rounds from seed ${SEED} on: one answer to each, in its time, and 
   );
   const seconds = (systemClock.nowMs() - fromMs) / 1_000;
   process.stdout.write(`${ROUNDS} rounds in ${seconds.toFixed(1)} s: ${JSON.stringify(Object.fromEntries([...answers].toSorted()))}\n`);
-  for (const kind of ['held', 'ticket', 'bound']) {
+  // Where they are not a few to be looked at again, what they are for has come about in them.
+  for (const kind of ROUNDS < ENOUGH_ROUNDS ? [] : ['held', 'ticket', 'bound']) {
     for (const word of ['granted', 'pool_draining', 'pool_stopped'])
       expect(answers.get(`${kind}: ${word}`) ?? 0, `${kind}: ${word}`).toBeGreaterThan(0);
   }

@@ -6,6 +6,8 @@ import { playedRound } from './round.ts';
 
 const ROUNDS = Number(process.env.POOLD_RACES ?? 5_000);
 const SEED = Number(process.env.POOLD_RACES_SEED ?? 1);
+/** In so many rounds everything that can be drawn has been. */
+const ENOUGH_ROUNDS = 2_000;
 /** Within so many rounds a bug is found, or the rounds prove nothing. */
 const PLANTED_ROUNDS = 300;
 
@@ -22,7 +24,8 @@ it(`${ROUNDS} rounds from seed ${SEED} on: one answer to each, by its time, and 
     expect(verdict.broken, `replay: npm run races -- --seed ${seed}`).toBeNull();
     for (const answer of verdict.answers) answers.add(answer);
   }
-  // What the rounds are for has come about in them.
+  // What the rounds are for has come about in them, where they are not a few to be looked at again.
+  if (ROUNDS < ENOUGH_ROUNDS) return;
   const seen = ['queue_timeout', 'pool_draining', 'pool_stopped', 'queue_full', 'granted', 'left'];
   for (const kind of ['held', 'ticket', 'bound'])
     expect([...answers]).toEqual(expect.arrayContaining(seen.map((word) => `${kind}: ${word}`)));
