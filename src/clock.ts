@@ -1,4 +1,5 @@
 /** The only file that may read a clock, arm a timer or draw a random number. */
+import { readFileSync } from 'node:fs';
 
 /** A timer that can be taken back; cancelling it twice is harmless. */
 export interface Timer {
@@ -7,7 +8,7 @@ export interface Timer {
 
 /** Time and chance as the daemon sees them; tests and the simulator bring their own. */
 export interface Clock {
-  /** Milliseconds on CLOCK_MONOTONIC: the same for every process of one boot, meaningless in another. */
+  /** Milliseconds on the host's CLOCK_MONOTONIC: the same for every process of one boot, whatever its time namespace; meaningless in another boot. */
   nowMs(): number;
   /** Milliseconds since 1970 on the wall clock: for stamps that people read, never for a delay. */
   wallMs(): number;
@@ -30,8 +31,23 @@ export interface Moment {
 /** `setTimeout` fires at once beyond 2^31-1 ms, so long delays are walked in steps of one day. */
 const STEP_MS = 86_400_000;
 
+/**
+ * How far the clock is set off against the host's in the time namespace of this process, as a container may be: one that is started anew with another
+ * offset would otherwise read what it has stored by the wrong clock, and take its own engines for others. 0 without time namespaces.
+ */
+export function namespaceOffsetMs(of: 'monotonic' | 'boottime'): number {
+  try {
+    const line = new RegExp(`^${of} +(-?\\d+) +(\\d+)$`, 'm').exec(readFileSync('/proc/self/timens_offsets', 'utf8'));
+    return Number(line?.[1] ?? 0) * 1_000 + Number(line?.[2] ?? 0) / 1e6;
+  } catch {
+    return 0;
+  }
+}
+
+const MONOTONIC_OFFSET_MS = namespaceOffsetMs('monotonic');
+
 export const systemClock: Clock = {
-  nowMs: () => Number(process.hrtime.bigint()) / 1e6,
+  nowMs: () => Number(process.hrtime.bigint()) / 1e6 - MONOTONIC_OFFSET_MS,
   wallMs: () => Date.now(),
   random: () => Math.random(),
   after(delayMs, fire) {

@@ -165,7 +165,7 @@ async function takeUp(ground: Ground, parts: TakeUp): Promise<Pools> {
   );
   leases.serves(restored.pools, pastLeases(stored, clock.wallMs()));
   for (const { pool, id, holder } of restored.lost) {
-    const message = id === null ? 'its row in the database was damaged' : 'what it was on is not known any more';
+    const message = id === null ? 'the database was damaged' : 'what it was on is not known any more';
     publish({ type: 'lease.lost', pool, facts: { lease: id, holder, how: 'lost', message } });
   }
   if (restored.unknown.length > 0) {

@@ -1,7 +1,8 @@
 /** One daemon per state directory and per runtime directory. */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PooldError } from './errors.ts';
+import { readSmall, writeBeside } from './own-file.ts';
 import { inWords } from './store/sqlite-errors.ts';
 import type { HeldFile } from './store/sqlite-lock.ts';
 import { holdFile } from './store/sqlite-lock.ts';
@@ -32,9 +33,7 @@ export function lockDaemon({ stateDirectory, runtimeDirectory }: DaemonDirectori
     // Others may pass through, to an engine's TMPDIR, and not look around: everything of ours in it has a mode of its own.
     mkdirSync(stateDirectory, { recursive: true, mode: 0o711 });
     for (const directory of distinct([stateDirectory, runtimeDirectory])) held.push(holdDirectory(directory));
-    writeFileSync(`${pidFile}.new`, `${process.pid}\n`, { mode: 0o644 });
-    chmodSync(`${pidFile}.new`, 0o644);
-    renameSync(`${pidFile}.new`, pidFile);
+    renameSync(writeBeside(pidFile, `${process.pid}\n`, 0o644), pidFile);
   } catch (error) {
     for (const file of held) file.release();
     throw error instanceof PooldError ? error : refusal(error);
@@ -78,12 +77,8 @@ function holderOf(file: string): number | null {
 }
 
 function pidIn(file: string): number | null {
-  try {
-    const pid = Number(readFileSync(file, 'utf8'));
-    return Number.isSafeInteger(pid) && pid > 0 ? pid : null;
-  } catch {
-    return null;
-  }
+  const pid = Number(readSmall(file));
+  return Number.isSafeInteger(pid) && pid > 0 ? pid : null;
 }
 
 /** State and runtime directory may be one: a process cannot lock a file twice. */

@@ -9,6 +9,7 @@ import { parseDuration } from './config/quantity.ts';
 import { configJsonSchema } from './config/schema.ts';
 import type { Kind } from './config/spec.ts';
 import { runDaemon } from './daemon.ts';
+import { needDescriptors } from './descriptors.ts';
 import { PooldError } from './errors.ts';
 import { armFailpoint } from './failpoint.ts';
 import { closeInherited } from './inherited.ts';
@@ -51,6 +52,7 @@ function programFor(ended: (code: number) => void): Command {
     .option('--log-dir <dir>', "the engines' logs")
     .addOption(new Option('--runtime-dir <dir>', 'sockets, pid and handoff files').env('POOLD_RUNTIME_DIR'))
     .action(async (options: PathOptions) => {
+      needDescriptors();
       closeInherited();
       armFailpoint(process.env.POOLD_FAILPOINT);
       ended(await runDaemon(pathsFor(options, process.env)));

@@ -7,6 +7,7 @@ import { findExecutable } from './executable.ts';
 import { allPids, liveStat } from './proc.ts';
 import type { User } from './surroundings.ts';
 import { stripped } from './surroundings.ts';
+import { timeLimit } from './time-limit.ts';
 
 export interface CommandOrder {
   readonly argv: readonly string[];
@@ -35,7 +36,7 @@ const OUTPUT_BYTES = 65_536;
 /** How long a pipe that a grandchild holds is still read after the command has ended. */
 const DRAIN_MS = 100;
 
-/** Never throws and never outlasts `timeoutMs` by more than the drain: its group is killed then, and what the group left behind after its end. */
+/** Never throws and never outlasts `timeoutMs` by more than the drain (but see `timeLimit`): its group is killed then, and what the group left behind after its end. */
 export async function runCommand(clock: Clock, order: CommandOrder): Promise<CommandResult> {
   const found = findExecutable(order.argv[0] ?? '', order.env.PATH ?? '', order.cwd);
   if ('problem' in found) return failed(found.problem);
@@ -49,7 +50,7 @@ export async function runCommand(clock: Clock, order: CommandOrder): Promise<Com
       // Not reaped as long as we have not seen its end, so its pid still is its group's name.
       if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) kill(-child.pid);
     };
-    const timer = clock.after(order.timeoutMs, () => {
+    const timer = timeLimit(clock, order.timeoutMs, () => {
       timedOut = true;
       killGroup();
     });

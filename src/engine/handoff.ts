@@ -2,10 +2,11 @@
  * The files that tell other programs of an engine: `<runtime>/engines/<pool>-<replica>.pid` from the spawn on, and beside it the handoff file (JSON) from
  * ready on. Both are replaced by rename, and removed only by the generation they name. contract.md, "Processes and paths".
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PoolSpec } from '../config/spec.ts';
 import { failpoint } from '../failpoint.ts';
+import { readSmall, writeBeside } from '../own-file.ts';
 import { expandAll } from './environment.ts';
 import type { EngineRef, Identity } from './identity.ts';
 import { engineId, fileStem } from './identity.ts';
@@ -62,31 +63,23 @@ export class Handoffs {
   /** Takes the pid file away, when it names this process. */
   removePid(ref: EngineRef, pid: number): void {
     const path = join(this.#dir, `${fileStem(ref)}.pid`);
-    if (textOf(path) === `${pid}\n`) rmSync(path, { force: true });
+    if (readSmall(path) === `${pid}\n`) rmSync(path, { force: true });
   }
 
   /** ORDER: whole beside it first, then in its place by rename: a reader sees the old file or the new one. */
   #replace(name: string, text: string): void {
     const path = join(this.#dir, name);
-    writeFileSync(`${path}.new`, text, { mode: 0o640 });
+    const fresh = writeBeside(path, text, 0o640);
     failpoint('file:written');
-    renameSync(`${path}.new`, path);
+    renameSync(fresh, path);
     failpoint('file:renamed');
   }
 }
 
 function generationIn(path: string): number | null {
   try {
-    const { generation } = JSON.parse(textOf(path) ?? '') as { generation?: unknown };
+    const { generation } = JSON.parse(readSmall(path) ?? '') as { generation?: unknown };
     return typeof generation === 'number' ? generation : null;
-  } catch {
-    return null;
-  }
-}
-
-function textOf(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
   } catch {
     return null;
   }

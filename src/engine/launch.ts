@@ -13,7 +13,7 @@ import type { LauncherWord } from './launcher.ts';
 import { LAUNCHER_FDS, launcherArguments, parseWord } from './launcher.ts';
 import type { Plan, PlanHost, PlanOrder, StartProblem } from './plan.ts';
 import { errnoClass, executableOf, planEngine, startProblem } from './plan.ts';
-import { bootId, statOf } from './proc.ts';
+import { BOOTTIME_OFFSET_TICKS, bootId, statOf } from './proc.ts';
 import { createRun, readRun, removeRun, runFile } from './records.ts';
 import { stripped } from './surroundings.ts';
 
@@ -91,6 +91,7 @@ function hold(host: LaunchHost, { order, plan, executable }: Prepared): Held | S
       port: order.port,
       device: order.device,
       side: order.side,
+      offsetTicks: BOOTTIME_OFFSET_TICKS,
     };
     return { is: 'held', leaf, recordFd: createRun(host.runsDir, ref, header), warnings: problems };
   } catch (cause) {

@@ -13,6 +13,7 @@
  */
 
 import type { Identity } from './identity.ts';
+import { BOOTTIME_OFFSET_TICKS } from './proc.ts';
 
 /** argv[3] of each launcher, by which it is found in the process table; argv[4] is the instance. */
 export const LAUNCHER_NAME = 'poold-launcher';
@@ -64,10 +65,11 @@ export type LauncherWord =
   | ({ readonly is: 'started'; readonly lost: readonly string[] } & Pick<Identity, 'pid' | 'startTicks'>)
   | { readonly is: 'refused'; readonly lost: readonly string[] };
 
-/** Null for anything else than one whole line of a launcher. */
+/** Null for anything else than one whole line of a launcher, which is in our time namespace. */
 export function parseWord(line: string): LauncherWord | null {
   const [first, ...rest] = line.trim().split(' ');
   if (first === 'refused') return { is: 'refused', lost: rest };
   const [pid = 0, startTicks = 0] = rest.slice(0, 2).map(Number);
-  return first === 'started' && pid > 1 ? { is: 'started', pid, startTicks, lost: rest.slice(2) } : null;
+  const known = { is: 'started', pid, startTicks: startTicks - BOOTTIME_OFFSET_TICKS, lost: rest.slice(2) } as const;
+  return first === 'started' && pid > 1 ? known : null;
 }

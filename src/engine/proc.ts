@@ -1,5 +1,6 @@
 /** What /proc says of one process. Everything here is one or two short synchronous reads of kernel memory, never of a disk. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { namespaceOffsetMs } from '../clock.ts';
 
 export interface ProcessStat {
   readonly pid: number;
@@ -8,9 +9,12 @@ export interface ProcessStat {
   readonly parentPid: number;
   readonly groupId: number;
   readonly sessionId: number;
-  /** Clock ticks (1/100 s) since boot: with the boot id and the pid it names one process for ever. */
+  /** Clock ticks (1/100 s) since boot, as outside of any time namespace: with the boot id and the pid it names one process for ever. */
   readonly startTicks: number;
 }
+
+/** What /proc adds to every time since boot for a reader in this process's time namespace. */
+export const BOOTTIME_OFFSET_TICKS = Math.round(namespaceOffsetMs('boottime') / 10);
 
 /** Null when there is no such process. */
 export function statOf(pid: number): ProcessStat | null {
@@ -26,7 +30,7 @@ export function statOf(pid: number): ProcessStat | null {
     parentPid: Number(parentPid),
     groupId: Number(groupId),
     sessionId: Number(sessionId),
-    startTicks: Number(startTicks),
+    startTicks: Number(startTicks) - BOOTTIME_OFFSET_TICKS,
   };
 }
 
@@ -38,8 +42,16 @@ export function liveStat(pid: number): ProcessStat | null {
 
 /** The POOLD_INSTANCE that a process was started with; null when it has none or may not be looked at. */
 export function markOf(pid: number): string | null {
-  const match = /(?:^|\0)POOLD_INSTANCE=([^\0]*)/.exec(read(pid, 'environ') ?? '');
-  return match?.[1] ?? null;
+  return markIn(environmentOf(pid));
+}
+
+export function markIn(environment: string | null): string | null {
+  return /(?:^|\0)POOLD_INSTANCE=([^\0]*)/.exec(environment ?? '')?.[1] ?? null;
+}
+
+/** Empty for a kernel thread, for a process that was given none, and for each in the middle of an exec; null as `markOf`. */
+export function environmentOf(pid: number): string | null {
+  return read(pid, 'environ');
 }
 
 export function argvOf(pid: number): string[] {

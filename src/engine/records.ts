@@ -25,6 +25,8 @@ export interface RunHeader {
   readonly port: number | null;
   readonly device: string | null;
   readonly side: Side;
+  /** Of the time namespace in which the launcher writes lines 2 and 3; see `BOOTTIME_OFFSET_TICKS`. */
+  readonly offsetTicks: number;
 }
 
 export interface RunRecord {
@@ -81,8 +83,9 @@ export function listRuns(runsDir: string): string[] {
   return readdirSync(runsDir).filter((name) => name.endsWith('.run'));
 }
 
+/** A directory in its place goes too: nobody but the daemon has anything there, and what stays would be met at every start. */
 export function removeRun(runsDir: string, file: string): void {
-  rmSync(join(runsDir, file), { force: true });
+  rmSync(join(runsDir, file), { recursive: true, force: true });
 }
 
 function parse(text: string, endedAtMs: number): RunRecord | null {
@@ -94,14 +97,14 @@ function parse(text: string, endedAtMs: number): RunRecord | null {
   const [pid = 0, startTicks = 0, launcherPid = 0] = who ?? [];
   return {
     header,
-    main: who === undefined ? null : { pid, startTicks, launcherPid },
-    exit: end === undefined ? null : { code: end[0] ?? 0, endTicks: (end[1] ?? 0) * 100 + (end[2] ?? 0), endedAtMs },
+    main: who === undefined ? null : { pid, startTicks: startTicks - header.offsetTicks, launcherPid },
+    exit: end === undefined ? null : { code: end[0] ?? 0, endTicks: (end[1] ?? 0) * 100 + (end[2] ?? 0) - header.offsetTicks, endedAtMs },
   };
 }
 
 function headerOf(line: string): RunHeader | null {
   try {
-    const { bootId, instance, cgroup, executable, user, port, device, side } = JSON.parse(line) as Record<string, unknown>;
+    const { bootId, instance, cgroup, executable, user, port, device, side, offsetTicks } = JSON.parse(line) as Record<string, unknown>;
     if (typeof bootId !== 'string' || typeof instance !== 'string' || typeof executable !== 'string') return null;
     return {
       bootId,
@@ -112,6 +115,7 @@ function headerOf(line: string): RunHeader | null {
       port: typeof port === 'number' ? port : null,
       device: typeof device === 'string' ? device : null,
       side: side === 'b' ? 'b' : 'a',
+      offsetTicks: typeof offsetTicks === 'number' ? offsetTicks : 0,
     };
   } catch {
     return null;

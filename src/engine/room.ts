@@ -35,7 +35,7 @@ export class EngineRoom {
   /** What prepare, preflight and hooks plan with, too. */
   readonly host: LaunchHost;
   readonly #options: RoomOptions;
-  readonly #table = new ProcessTable();
+  readonly #table: ProcessTable;
   readonly #exits: Exits;
   readonly #runsDir: string;
 
@@ -47,6 +47,7 @@ export class EngineRoom {
     mkdirSync(this.#runsDir, { recursive: true, mode: 0o700 });
     mkdirSync(tmpRoot, { recursive: true, mode: 0o711 });
     this.containment = findContainment(options.stateInstance, options.env);
+    this.#table = new ProcessTable(options.clock);
     this.#exits = new Exits({
       ...options,
       runsDir: this.#runsDir,

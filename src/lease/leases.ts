@@ -5,7 +5,7 @@ import type { Event } from '../events/event.ts';
 import type { Pool } from '../pool/pool.ts';
 import { Acquiring, waits } from './acquiring.ts';
 import { boundLines } from './bound-lines.ts';
-import { claimed, givenBack } from './claims.ts';
+import { claimedIfHeld, givenBack } from './claims.ts';
 import { Estimator } from './estimator.ts';
 import type {
   Acquired,
@@ -164,7 +164,7 @@ export class Leases implements LeaseHost {
     return this.#tickets.leave(id);
   }
 
-  async #promoted(pool: Pool, ticketId: string, asked: Asking): Promise<Granted> {
+  async #promoted(pool: Pool, ticketId: string, asked: Asking): Promise<Acquired> {
     // Nothing became of it: the caller has gone.
     const answer = this.desk.pastTicket(ticketId) === null ? await this.desk.ask(pool, { type: 'hungUp', ticketId }) : null;
     if (answer?.is === 'refused') throw refusalOf(answer, 'cannot go on waiting');
@@ -172,8 +172,9 @@ export class Leases implements LeaseHost {
     if (past === null) throw new PooldError('ticket_not_found', 'cannot go on waiting: the caller has gone');
     if (past.lease === null) throw ticketOver(past);
     const there = this.desk.held(past.lease.lease.id)?.held ?? past.lease;
-    const { held } = there.lease.claimByMs === null ? { held: there } : await claimed(this.desk, pool, there);
-    return this.#handedOver(pool, held, asked);
+    const held = await claimedIfHeld(this.desk, pool, there);
+    // It was over before anybody could be told of it: nothing has come of it, and it is asked anew.
+    return held === null ? this.acquire(pool.state.name, asked.request, asked.signal) : this.#handedOver(pool, held, asked);
   }
 
   /** What is granted to somebody who has hung up is given back at once, unless he has a key to ask for it again. */

@@ -3,7 +3,7 @@ import { inOrder } from '../admission/admission-state.ts';
 import type { Clock } from '../clock.ts';
 import type { Pool } from '../pool/pool.ts';
 import { currentSpec } from '../pool/turn.ts';
-import { claimed, givenBack } from './claims.ts';
+import { claimedIfHeld, givenBack } from './claims.ts';
 import type { Estimator } from './estimator.ts';
 import type { TicketStatus, Waiter } from './lease.ts';
 import type { LeaseDesk } from './lease-desk.ts';
@@ -113,7 +113,8 @@ export class Tickets {
     if (past === null) throw ticketNotFound(id);
     const there = past.lease === null ? null : this.#desk.held(past.lease.lease.id);
     if (there === null) return this.#pastStatus(past);
-    const { held } = there.held.lease.claimByMs === null ? there : await claimed(this.#desk, there.pool, there.held);
+    const held = await claimedIfHeld(this.#desk, there.pool, there.held);
+    if (held === null) return this.#pastStatus(past);
     return {
       ...this.#pastStatus(past),
       lease: grantedOf(there.pool.state, held, { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() }),

@@ -40,7 +40,10 @@ function leaseTurn(turn: Turn, event: LeaseEvent): void {
 }
 
 function wholeTurn(turn: Turn, event: EngineEvent): void {
+  const before = turn.state;
   handled(turn, event);
+  // A thousand engines answer hundreds of probes a second, nearly all with what is known: for what time alone brings about a tick comes.
+  if (event.type === 'probed' && turn.state === before) return;
   settled(turn);
   operationsSettled(turn);
   announced(turn);

@@ -86,11 +86,13 @@ export class Pool {
     this.#mail.push(event);
     if (this.#busy) return;
     this.#busy = true;
+    const before = this.#state;
     try {
       this.#emptied();
     } finally {
       this.#busy = false;
-      this.#arm();
+      // To ask all engines when something is due costs more than such an answer.
+      if (event.type !== 'probed' || this.#state !== before) this.#arm();
     }
   }
 

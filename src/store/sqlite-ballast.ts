@@ -10,13 +10,13 @@ const PLENTY_BYTES = 8 * BALLAST_BYTES;
 const RETRY_MS = 60_000;
 
 export interface Ballast {
-  /** True when there was something to give up. */
+  /** True when there was something to give up, and it is gone. */
   giveUp(): boolean;
   /** Makes it again where there is plenty of room; looks at most once a minute. */
   restore(): void;
 }
 
-/** Made at once where there is room for it. Never throws: a daemon without ballast is better than none. */
+/** Made at once where there is room for it. Nothing here throws: a daemon without ballast is better than none. */
 export function createBallast(file: string, clock: Clock): Ballast {
   let held = sizeOf(file) === BALLAST_BYTES;
   let lookedMs = Number.NEGATIVE_INFINITY;
@@ -29,8 +29,7 @@ export function createBallast(file: string, clock: Clock): Ballast {
   return {
     restore,
     giveUp() {
-      if (!held) return false;
-      rmSync(file, { force: true });
+      if (!held || !removed(file)) return false;
       held = false;
       lookedMs = clock.nowMs();
       return true;
@@ -52,7 +51,17 @@ function filled(file: string): boolean {
     }
     return true;
   } catch {
+    removed(file);
+    return false;
+  }
+}
+
+/** A file system that has become read-only does not even let go of something. */
+function removed(file: string): boolean {
+  try {
     rmSync(file, { force: true });
+    return true;
+  } catch {
     return false;
   }
 }

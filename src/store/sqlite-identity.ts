@@ -8,6 +8,8 @@ export interface Identity {
   readonly instance: string;
   /** Version of the newest schema that was ever put on the database beside it. */
   readonly schema: number;
+  /** The epoch that the database was found with when this was written; 0 where nothing is known. One that has a lower one now is an older copy. */
+  readonly database: number;
 }
 
 /** Null where there is no file; `damaged` where there is one that says nothing to be relied on. Throws what reading throws but ENOENT. */
@@ -20,8 +22,9 @@ export function readIdentity(file: string): Identity | 'damaged' | null {
     throw error;
   }
   try {
-    const { sum, ...identity } = JSON.parse(text) as Identity & { sum: number };
-    return sum === checksum(identity) ? identity : 'damaged';
+    const { sum, databaseSum, database, ...rest } = JSON.parse(text) as Identity & { sum: number; databaseSum?: number };
+    if (sum !== checksum(rest)) return 'damaged';
+    return { ...rest, database: databaseSum === checksumOf([sum, database]) ? database : 0 };
   } catch {
     return 'damaged';
   }
@@ -32,7 +35,8 @@ export function writeIdentity(file: string, identity: Identity): void {
   const temporary = `${file}.new`;
   const fd = openSync(temporary, 'w', 0o600);
   try {
-    writeSync(fd, `${JSON.stringify({ ...identity, sum: checksum(identity) })}\n`);
+    const sum = checksum(identity);
+    writeSync(fd, `${JSON.stringify({ ...identity, sum, databaseSum: checksumOf([sum, identity.database]) })}\n`);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
@@ -47,6 +51,11 @@ export function writeIdentity(file: string, identity: Identity): void {
   }
 }
 
-function checksum({ epoch, instance, schema }: Identity): number {
-  return crc32(JSON.stringify([epoch, instance, schema]));
+/** Of what each version of poold has written: an older one leaves out what it does not know. */
+function checksum({ epoch, instance, schema }: Omit<Identity, 'database'>): number {
+  return checksumOf([epoch, instance, schema]);
+}
+
+function checksumOf(values: readonly unknown[]): number {
+  return crc32(JSON.stringify(values));
 }

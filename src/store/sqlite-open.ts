@@ -1,10 +1,11 @@
 /** Brings a database file to where it can be worked with: looks it over, moves a damaged one aside, brings an older one up to date. */
-import { closeSync, existsSync, openSync, readdirSync, readSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { closeSync, existsSync, openSync, readSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { PooldError } from '../errors.ts';
+import { leasesAside, movedAside } from './sqlite-aside.ts';
 import { inWords, isBusy, isDamage, isFull } from './sqlite-errors.ts';
 import { makePrivate } from './sqlite-lock.ts';
+import { hasLostCommits } from './sqlite-wal.ts';
 
 export interface OpenOptions {
   readonly file: string;
@@ -15,28 +16,50 @@ export interface OpenOptions {
   readonly wallMs: number;
 }
 
+/** What was wrong with what was found. */
+export interface Damage {
+  readonly says: string;
+  /** What is in the database now was true once, and may be over. */
+  readonly outdated: boolean;
+  /** Pools of the leases that are gone with it, one entry for each that could be counted. */
+  readonly lostLeases: readonly string[];
+}
+
 const BUSY_MS = 2_000;
-const KEPT_ASIDE = 3;
 const HEADER_BYTES = 100;
 
 /**
- * Opens or makes it, in WAL with `synchronous=FULL`, and hands it to `settled`, whose answer it returns; `damage` is the sentence that says what
- * was wrong and where the damaged file is now. What `settled` stumbles over counts as damage too: then it is called again with an empty database.
+ * Opens or makes it, in WAL with `synchronous=FULL`, and hands it to `settled`, whose answer it returns; `damage` says what was wrong and
+ * where the damaged file is now. What `settled` stumbles over counts as damage too: then it is called again with an empty database.
  * Throws PooldError `conflict` when a newer poold wrote the file (it is left untouched), and what SQLite throws for a full, read-only or
  * forbidden disk; damage never throws.
  */
-export function openDatabase<T>(options: OpenOptions, settled: (db: DatabaseSync, damage: string | null) => T): T {
+export function openDatabase<T>(options: OpenOptions, settled: (db: DatabaseSync, damage: Damage | null) => T): T {
   const { file, wallMs } = options;
   refusedWhenNewer(options);
-  const gone = options.knownSchema !== null && headerOf(file) === null;
+  const found = damageBefore(options);
   try {
-    return worked(options, (db) => settled(db, gone ? `the database ${file} was gone or empty and has been made anew` : null));
+    return worked(options, (db) => settled(db, found));
   } catch (error) {
     if (!isDamage(error)) throw error;
     const aside = movedAside(file, wallMs);
-    const damage = `the database ${file} was damaged (${inWords(error)}): it is now ${aside}, and an empty one is in its place`;
-    return worked(options, (db) => settled(db, damage));
+    const { pools: lostLeases, all } = leasesAside(aside);
+    const lost = all
+      ? `${lostLeases.length} leases in it are lost`
+      : `at least ${lostLeases.length} leases in it are lost, not all of it can be read`;
+    const says = `the database ${file} was damaged (${inWords(error)}): it is now ${aside}, and an empty one is in its place; ${lost}`;
+    return worked(options, (db) => settled(db, { says, outdated: false, lostLeases }));
   }
+}
+
+/** What SQLite would not stumble over. ORDER: looked at before SQLite makes of it what it can. */
+function damageBefore({ file, knownSchema }: OpenOptions): Damage | null {
+  if (knownSchema !== null && headerOf(file) === null) {
+    const says = `the database ${file} was gone or empty and has been made anew; how many leases were in it cannot be told`;
+    return { says, outdated: false, lostLeases: [] };
+  }
+  if (!hasLostCommits(`${file}-wal`)) return null;
+  return { says: `${file}-wal was damaged: what was stored last is not known any more`, outdated: true, lostLeases: [] };
 }
 
 function worked<T>({ file, migrations }: OpenOptions, settled: (db: DatabaseSync) => T): T {
@@ -139,17 +162,4 @@ function version(db: DatabaseSync): number {
 /** Looks to `isDamage` as if SQLite had said it. */
 function damaged(errstr: string): Error {
   return Object.assign(new Error(errstr), { errcode: 11, errstr });
-}
-
-/** Where the damaged database is now. The write-ahead log and its index go with it; the newest three are kept. */
-function movedAside(file: string, wallMs: number): string {
-  const stamp = new Date(wallMs).toISOString().replaceAll(/[-:]|\.\d+/g, '');
-  let aside = `${file}.damaged-${stamp}`;
-  for (let again = 2; existsSync(aside); again += 1) aside = `${file}.damaged-${stamp}-${again}`;
-  for (const suffix of ['', '-wal', '-shm']) if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);
-  const older = readdirSync(dirname(file)).filter((name) => name.startsWith(`${basename(file)}.damaged-`) && !/-(?:wal|shm)$/.test(name));
-  for (const name of older.sort().slice(0, -KEPT_ASIDE)) {
-    for (const suffix of ['', '-wal', '-shm']) rmSync(join(dirname(file), name + suffix), { force: true });
-  }
-  return aside;
 }

@@ -11,6 +11,8 @@ export interface Rows {
   putMeta(key: string, value: string): void;
   /** Takes away the rows of numbers, pools, engines and leases that are not as they were written; their names, and of leases their pools. */
   dropDamaged(): { readonly names: readonly string[]; readonly leases: readonly string[] };
+  /** Takes away all leases; the pool of each. */
+  dropLeases(): readonly string[];
   load(): Omit<Stored, 'lostLeases'>;
   /** One transaction. Throws what SQLite throws; nothing is stored then. */
   write(batch: Batch): void;
@@ -100,6 +102,11 @@ export function createRows(db: DatabaseSync, trimmed: (batch: Batch) => void): R
         ...leases.map((row) => `lease ${placeOf(row)}`),
       ];
       return { names, leases: leases.map(({ pool }) => pool) };
+    },
+    dropLeases() {
+      const rows = sql.leases.all() as unknown as HeldRow[];
+      for (const { pool, replica, generation, slot } of rows) sql.dropLease.run(pool, replica, generation, slot);
+      return rows.map(({ pool }) => pool);
     },
     load() {
       const pools = sql.pools.all() as unknown as PoolRow[];

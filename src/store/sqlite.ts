@@ -34,15 +34,22 @@ const LEAP = 1_000;
  */
 export function openStore(options: StoreOptions): Store {
   const { directory, clock } = options;
-  let ballast: Ballast | null = null;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
-    ballast = createBallast(join(directory, 'ballast'), clock);
-    return new SqliteStore(options, ballast, opened(options));
+    const ballast = createBallast(join(directory, 'ballast'), clock);
+    return new SqliteStore(options, ballast, openedWithRoom(options, ballast));
   } catch (error) {
-    if (isFull(error) && ballast?.giveUp()) return new SqliteStore(options, ballast, opened(options));
     throw refusal(directory, error);
+  }
+}
+
+function openedWithRoom(options: StoreOptions, ballast: Ballast): Opened {
+  try {
+    return opened(options);
+  } catch (error) {
+    if (!isFull(error) || !ballast.giveUp()) throw error;
+    return opened(options);
   }
 }
 
@@ -146,12 +153,18 @@ function opened({ directory, clock }: StoreOptions): Opened {
     const trim = createTrim(db);
     const rows = createRows(db, trim.after);
     db.exec('BEGIN IMMEDIATE');
-    const { names: dropped, leases: lostLeases } = rows.dropDamaged();
+    const { names: dropped, leases: droppedLeases } = rows.dropDamaged();
+    const older = isOlderCopy(rows, readIdentity(identityFile));
+    // Which of them have ended since is not known, and one that has must not be held again.
+    const outdatedLeases = older || broken?.outdated === true ? rows.dropLeases() : [];
     const damage = sentence([
-      broken,
+      broken?.says ?? null,
+      older ? `the database ${file} is an older copy of the one that was used last` : null,
       known === 'damaged' ? `${identityFile} was damaged and has been written anew` : null,
       dropped.length === 0 ? null : `${dropped.length} damaged rows of ${file} were dropped: ${dropped.slice(0, 10).join(', ')}`,
+      outdatedLeases.length === 0 ? null : `the ${outdatedLeases.length} leases in it may be over and are lost`,
     ]);
+    const lostLeases = [...(broken?.lostLeases ?? []), ...droppedLeases, ...outdatedLeases];
     // ORDER: read again under the lock, and the file first: whichever of the two is lost, the other has the higher number.
     const identity = raised(rows, readIdentity(identityFile), { damage, wallMs });
     writeIdentity(identityFile, identity);
@@ -163,6 +176,12 @@ function opened({ directory, clock }: StoreOptions): Opened {
     trim.prepared();
     return { db, rows, trim, identity, damage, lostLeases };
   });
+}
+
+/** Some starts of the daemon that were counted beside it are not known in it. One that was not stored any more is no such start. */
+function isOlderCopy(rows: Rows, known: ReturnType<typeof readIdentity>): boolean {
+  const epoch = rows.meta('epoch');
+  return epoch !== null && known !== null && known !== 'damaged' && Number(epoch) < known.database;
 }
 
 /** Where nothing is left to count on, the epoch starts at the seconds since 1970: more than there can have been starts. */
@@ -178,6 +197,7 @@ function raised(
     epoch: damage === null ? last + 1 : leapt,
     instance: rows.meta('instance') ?? beside?.instance ?? randomBytes(8).toString('hex'),
     schema: MIGRATIONS.length,
+    database: Number(rows.meta('epoch') ?? 0),
   };
 }
 

@@ -1,14 +1,18 @@
 /** Two hundred idle engines under one daemon: how soon they are up, and what they cost while nothing happens. */
-import { readdirSync, readFileSync } from 'node:fs';
 import { pause, systemClock } from '../../src/clock.ts';
 import { processesOf } from '../machine/processes.ts';
 import { Rig } from '../machine/rig.ts';
+import { mebibytes, table } from './figures.ts';
+import type { Part } from './part.ts';
+import { cpuMs, pssBytes } from './process-tree.ts';
+
+const ENGINES = Number(process.env.POOLD_BENCH_ENGINES ?? 200);
 
 /** Time for the daemon's heap to come to rest. */
 const SETTLE_MS = 5_000;
 const IDLE_MS = 10_000;
 
-export interface Fleet {
+interface Fleet {
   readonly engines: number;
   /** From the start of the daemon's process until it answers, with no engine. */
   readonly daemonUpMs: number;
@@ -24,7 +28,30 @@ export interface Fleet {
   readonly idleCpu: number;
 }
 
-export async function benchFleet(engines: number): Promise<Fleet> {
+export const fleet: Part = {
+  name: 'fleet',
+  title: `${ENGINES} engines: start, adoption, weight`,
+  run: async () => told(await measured(ENGINES)),
+};
+
+function told(of: Fleet): string {
+  const each = (bytes: number): string => `${(bytes / 1024 / of.engines).toFixed(0)} KiB`;
+  const rows = [
+    ['daemon started until it answers, no engine', `${of.daemonUpMs.toFixed(0)} ms`],
+    [`\`start\` until all ${of.engines} are ready`, `${of.allReadyMs.toFixed(0)} ms`],
+    [`after SIGKILL: daemon started until all ${of.engines} are adopted and it answers`, `${of.adoptedMs.toFixed(0)} ms`],
+    ['PSS of the daemon without engines', `${mebibytes(of.emptyPssBytes)} MiB`],
+    [`PSS of the daemon with ${of.engines}`, `${mebibytes(of.fullPssBytes)} MiB`],
+    ['that is, per engine', each(of.fullPssBytes - of.emptyPssBytes)],
+    ['PSS of its launcher, per engine', each(of.launcherPssBytes)],
+    ['processor of the idle daemon, over 10 s', `${(of.idleCpu * 100).toFixed(2)} % of one`],
+  ];
+  return `\`sleep\`, all of one pool, no probes.
+
+${table(['', ''], rows)}`;
+}
+
+async function measured(engines: number): Promise<Fleet> {
   const rig = new Rig({ fleet: { engine: { command: ['sleep', '100000'] }, replicas: engines, autostart: false, readyAfter: '0ms' } });
   try {
     const fromMs = systemClock.nowMs();
@@ -56,19 +83,4 @@ export async function benchFleet(engines: number): Promise<Fleet> {
   } finally {
     await rig.tidyUp();
   }
-}
-
-/** Its own memory and its share of what it shares. */
-function pssBytes(pid: number | undefined): number {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1]) * 1024;
-}
-
-/** On a processor, over all threads. */
-function cpuMs(pid: number | undefined): number {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  return threads.reduce(
-    (sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e6,
-    0,
-  );
 }

@@ -1,76 +1,50 @@
 /**
- * `lease-clients.ts SOCKET POOL CLIENTS SECONDS`: each client takes a lease and gives it back, again and again; prints what came of it as JSON.
- * Bare sockets, one request at a time on each: an HTTP client library would cost this process more than the answers cost the daemon.
+ * `lease-clients.ts SOCKET POOL,POOL CLIENTS SECONDS [WAIT_MS]`: each client takes a lease (waiting in the queue for that long) and gives it back, again and
+ * again, of one pool after the other; prints what came of it as JSON.
  */
-import type { Socket } from 'node:net';
-import { createConnection } from 'node:net';
+import { allOf, BareExchange } from './bare-exchange.ts';
+import { byValue, upTo } from './figures.ts';
 
-const [socketPath = '', pool = '', clientsText = '1', secondsText = '1'] = process.argv.slice(2);
-const clients = Number(clientsText);
+const [socketPath = '', poolsText = '', clientsText = '1', secondsText = '1', waitText = '0'] = process.argv.slice(2);
+const pools = poolsText.split(',');
 const endMs = performance.now() + Number(secondsText) * 1_000;
 const tookMs: number[] = [];
+const before = process.cpuUsage();
 
-const HEAD_END = '\r\n\r\n';
-
-/** One client and its connection: an answer is read to its end before the next request goes out. */
-class Client {
-  readonly #socket: Socket;
-  readonly #acquire: string;
-  #fromMs = 0;
-  #read = '';
-  #done: () => void = () => {};
-
-  constructor(holder: string) {
-    const body = JSON.stringify({ holder, waitMs: 0 });
-    this.#acquire = `POST /v1/pools/${pool}/leases HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
-    this.#socket = createConnection(socketPath).setEncoding('latin1').setNoDelay();
-    this.#socket.on('data', (text: string) => this.#came(text));
-    this.#socket.on('error', (error) => {
-      throw error;
-    });
-  }
-
-  /** Resolves when its time is over and its last lease given back. */
-  run(): Promise<void> {
-    return new Promise((done) => {
-      this.#done = done;
-      this.#ask();
-    });
-  }
-
-  #ask(): void {
-    this.#fromMs = performance.now();
-    this.#socket.write(this.#acquire);
-  }
-
-  #came(text: string): void {
-    this.#read += text;
-    const head = this.#read.indexOf(HEAD_END);
-    if (head < 0) return;
-    const bodyBytes = Number(/content-length: (\d+)/i.exec(this.#read)?.[1]);
-    if (this.#read.length < head + HEAD_END.length + bodyBytes) return;
-    const answer = this.#read;
-    this.#read = '';
-    const status = answer.slice(9, 12);
-    if (status === '201') this.#release(JSON.parse(answer.slice(head)) as { id: string; token: string });
-    else if (status === '200') this.#released();
-    else throw new Error(`cannot take a lease and give it back: ${answer}`);
-  }
-
-  #release({ id, token }: { readonly id: string; readonly token: string }): void {
-    this.#socket.write(`DELETE /v1/leases/${id} HTTP/1.1\r\nhost: localhost\r\npoold-lease-token: ${token}\r\n\r\n`);
-  }
-
-  #released(): void {
+await allOf(Number(clientsText), (number, done) => {
+  const body = JSON.stringify({ holder: `client-${number}`, waitMs: Number(waitText) });
+  const head = `HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  let turn = number;
+  let fromMs = 0;
+  const ask = (): void => {
+    fromMs = performance.now();
+    exchange.ask(`POST /v1/pools/${pools[turn % pools.length]}/leases ${head}`);
+    turn += 1;
+  };
+  const released = (): void => {
     const nowMs = performance.now();
-    tookMs.push(nowMs - this.#fromMs);
-    if (nowMs < endMs) return this.#ask();
-    this.#socket.end();
-    this.#done();
-  }
+    tookMs.push(nowMs - fromMs);
+    if (nowMs < endMs) return ask();
+    exchange.end();
+    done();
+  };
+  const exchange = new BareExchange(socketPath, (status, answer) => {
+    if (status === '201') exchange.ask(releaseOf(JSON.parse(answer) as Granted));
+    else if (status === '200') released();
+    else throw new Error(`cannot take a lease and give it back: ${status} ${answer}`);
+  });
+  ask();
+});
+const sorted = tookMs.toSorted(byValue);
+const { user, system } = process.cpuUsage(before);
+const cpuMs = (user + system) / 1_000;
+process.stdout.write(JSON.stringify({ pairs: sorted.length, p50Ms: upTo(sorted, 0.5), p99Ms: upTo(sorted, 0.99), cpuMs }));
+
+interface Granted {
+  readonly id: string;
+  readonly token: string;
 }
 
-await Promise.all(Array.from({ length: clients }, (_, number) => new Client(`client-${number}`).run()));
-const sorted = tookMs.toSorted((one, other) => one - other);
-const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
-process.stdout.write(JSON.stringify({ pairs: sorted.length, p50Ms: at(0.5), p99Ms: at(0.99) }));
+function releaseOf({ id, token }: Granted): string {
+  return `DELETE /v1/leases/${id} HTTP/1.1\r\nhost: localhost\r\npoold-lease-token: ${token}\r\n\r\n`;
+}

@@ -1,58 +1,91 @@
 /** SIGKILL of an engine → first act of its successor, for several supervisors in turns. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pause, systemClock } from '../../src/clock.ts';
-import { needs, until } from '../machine/rig.ts';
-import type { Stamp, Supervised } from './supervisors.ts';
-import { lastStamp, poold, runit, shellLoop, supervisord } from './supervisors.ts';
+import { until } from '../machine/rig.ts';
+import { byValue, median, ratio, spread, table } from './figures.ts';
+import type { Part } from './part.ts';
+import type { Peer, Running } from './peers/peer.ts';
+import { pm2 } from './peers/pm2.ts';
+import { poold } from './peers/poold.ts';
+import { runit, s6 } from './peers/service-directories.ts';
+import { shellLoop } from './peers/shell-loop.ts';
+import { supervisord } from './peers/supervisord.ts';
+import type { Stamp } from './stamps.ts';
+import { lastStamp, STAMPS_ENGINE } from './stamps.ts';
 
-/** runit holds an engine back that lived for less than a second. */
+const KILLS = Number(process.env.POOLD_BENCH_KILLS ?? 21);
+/** runit and s6 hold an engine back that lived for less than a second. */
 const LIFE_MS = 1_200;
 
-export interface Restarts {
+const OWN = { engine: { env: { PORT: '${port}' } } };
+const PEERS: readonly Peer[] = [
+  poold(OWN),
+  poold({ ...OWN, name: 'poold, weak containment', env: { POOLD_CONTAINMENT: 'weak' } }),
+  runit,
+  pm2,
+  s6,
+  supervisord,
+  shellLoop,
+];
+
+interface Competitor {
   readonly name: string;
-  /** Sorted, in milliseconds. */
-  readonly delaysMs: readonly number[];
-  /** From the kill to the decision to start: end noticed, tree empty, logs read, end stored. Null where it cannot be told. */
-  readonly decidedMs: readonly number[] | null;
+  readonly stamps: string;
+  readonly running: Running;
+  /** One for each kill, in milliseconds. */
+  readonly delaysMs: number[];
+  /** From the kill to the decision to start: end noticed, tree empty, logs read, end stored. None where it cannot be told. */
+  readonly decidedMs: number[];
 }
 
-export async function benchRestarts(kills: number): Promise<Restarts[]> {
-  needs('runsv', 'runit');
-  needs('supervisord', 'supervisor');
-  const all: Supervised[] = [];
-  try {
-    all.push(await poold('poold'), await poold('poold, weak containment', { POOLD_CONTAINMENT: 'weak' }));
-    all.push(runit(), supervisord(), shellLoop());
-    for (const { name, stamps } of all) await until(`${name} has started its engine`, () => lastStamp(stamps));
-    const results = all.map(({ name, decidedMs }) => ({
-      name,
-      delaysMs: [] as number[],
-      decidedMs: decidedMs === null ? null : ([] as number[]),
-    }));
-    for (let kill = 0; kill < kills; kill += 1) {
-      await pause(systemClock, LIFE_MS);
-      // Another one begins each time, so that nobody always comes behind the same neighbour.
-      for (let turn = 0; turn < all.length; turn += 1) {
-        const index = (turn + kill) % all.length;
-        const [supervisor, result] = [all[index], results[index]];
-        if (supervisor !== undefined && result !== undefined) await killed(supervisor, result);
+export const restarts: Part = {
+  name: 'restarts',
+  title: 'SIGKILL of an engine → first act of its successor',
+  async run() {
+    const dir = mkdtempSync(join(tmpdir(), 'poold-bench-restarts-'));
+    const all: Competitor[] = [];
+    try {
+      for (const peer of PEERS) if (peer.lacks === null) all.push(await entered(peer, join(dir, `stamps-${all.length}`)));
+      for (const { name, stamps } of all) await until(`${name} has started its engine`, () => lastStamp(stamps));
+      for (let kill = 0; kill < KILLS; kill += 1) {
+        await pause(systemClock, LIFE_MS);
+        // Another one begins each time, so that nobody always comes behind the same neighbour.
+        for (let turn = 0; turn < all.length; turn += 1) {
+          const competitor = all[(turn + kill) % all.length];
+          if (competitor !== undefined) await killed(competitor);
+        }
       }
+    } finally {
+      for (const { running } of all) await running.end();
+      rmSync(dir, { recursive: true, force: true });
     }
-    return results.map((result) => ({
-      ...result,
-      delaysMs: result.delaysMs.toSorted(byValue),
-      decidedMs: result.decidedMs?.toSorted(byValue) ?? null,
-    }));
-  } finally {
-    for (const supervisor of all) await supervisor.end();
-  }
+    return told(all);
+  },
+};
+
+function told(all: readonly Competitor[]): string {
+  const rows = PEERS.map(({ name, lacks }) => {
+    const competitor = all.find((one) => one.name === name);
+    if (competitor === undefined) return [name, lacks ?? '', '', ''];
+    const { delaysMs, decidedMs } = competitor;
+    const decided = decidedMs.length === 0 ? '' : median(decidedMs.toSorted(byValue)).toFixed(0);
+    return [name, spread(delaysMs), ratio(delaysMs, all[0]?.delaysMs ?? []).toFixed(2), decided];
+  });
+  return `\`date\` in a shell script, back-off 0, ${KILLS} kills each, in turns.
+poold with everything that is on by default: tree empty, last lines read, end and intent stored, port test-bound, cgroup, \`setpriv\`.
+"decided" is when poold has put the old one away and begins to start the next; the log tells it in whole milliseconds.
+
+${table(['', 'median ms (least to most)', 'it ÷ poold', 'decided, median'], rows)}`;
 }
 
-/** The middle one of sorted values. */
-export function median(sorted: readonly number[]): number {
-  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
+async function entered(peer: Peer, stamps: string): Promise<Competitor> {
+  const running = await peer.start([{ name: 'bench', argv: [STAMPS_ENGINE, stamps], count: 1 }]);
+  return { name: peer.name, stamps, running, delaysMs: [], decidedMs: [] };
 }
 
-async function killed({ name, stamps, decidedMs }: Supervised, result: { delaysMs: number[]; decidedMs: number[] | null }): Promise<void> {
+async function killed({ name, stamps, running, delaysMs, decidedMs }: Competitor): Promise<void> {
   const before = lastStamp(stamps);
   if (before === null) throw new Error(`${name} has no engine`);
   const atMs = nextMillisecond();
@@ -61,9 +94,9 @@ async function killed({ name, stamps, decidedMs }: Supervised, result: { delaysM
     const stamp = lastStamp(stamps);
     return stamp !== null && stamp.count > before.count ? stamp : null;
   });
-  result.delaysMs.push(after.atMs - atMs);
-  const decided = decidedMs === null ? null : await until(`${name} tells when it decided`, () => decidedMs(after.count));
-  if (decided !== null) result.decidedMs?.push(decided - atMs);
+  delaysMs.push(after.atMs - atMs);
+  const { decidedMs: decided } = running;
+  if (decided !== null) decidedMs.push((await until(`${name} tells when it decided`, () => decided(after.count))) - atMs);
 }
 
 /** Waits for the wall clock to turn over: as it tells no parts of a millisecond, then it is exact. */
@@ -73,8 +106,4 @@ function nextMillisecond(): number {
     const nowMs = systemClock.wallMs();
     if (nowMs !== fromMs) return nowMs;
   }
-}
-
-function byValue(one: number, other: number): number {
-  return one - other;
 }

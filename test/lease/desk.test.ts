@@ -73,6 +73,16 @@ describe('an acquire', () => {
     expect(rig.leases.leases({ pool: null, holder: 'bob', olderMs: null })).toHaveLength(1);
   });
 
+  it('that is promoted and cut off before it could be told is asked anew, and hears of the pool and not of a lease', async () => {
+    const rig = await DeskRig.open({});
+    const held = await rig.granted();
+    const asked = code(rig.acquire({ holder: 'bob' }));
+    await rig.release(held.id);
+    rig.tell({ do: 'stop', replica: null, now: true });
+    expect(await asked).toBe('pool_stopped');
+    expect(rig.types('lease.')).toEqual(['lease.granted', 'lease.released', 'lease.granted', 'lease.draining', 'lease.revoked']);
+  });
+
   it('of who has hung up never holds a slot: granted, waiting, or promoted as he left', async () => {
     const rig = await DeskRig.open({});
     await rig.acquire({}, AbortSignal.abort());
@@ -196,6 +206,20 @@ describe('a ticket', () => {
     // Leaving now gives the promotion back.
     await rig.leases.leave(second.id);
     expect(await code(rig.leases.renew(told.lease?.id ?? '', { token: told.lease?.token ?? '', ttlMs: null }))).toBe('lease_ended');
+  });
+
+  it('asked about as the time to claim its lease is over says that it was granted, and carries none', async () => {
+    const rig = await DeskRig.open({});
+    const held = await rig.granted();
+    const ticket = await rig.queued({ holder: 'bob' });
+    let asked: ReturnType<typeof rig.leases.ticket> | null = null;
+    // Armed before the pool's own timer of that moment, and so ahead of it.
+    rig.clock.after(10_000, () => {
+      asked = rig.leases.ticket(ticket.id, 0, new AbortController().signal);
+    });
+    await rig.release(held.id);
+    await rig.clock.pass(10_000);
+    expect(await asked).toMatchObject({ state: 'granted', lease: null });
   });
 
   it('of a wait that is over says that it still waits', async () => {

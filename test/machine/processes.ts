@@ -39,3 +39,8 @@ export function processesOf(stateInstance: string): Found[] {
   }
   return [...found.values()].toSorted((one, other) => one.pid - other.pid);
 }
+
+/** A live child of that process; null when it has none. */
+export function childOf(pid: number | null | undefined): number | null {
+  return allPids().find((one) => liveStat(one)?.parentPid === pid) ?? null;
+}

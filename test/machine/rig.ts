@@ -12,7 +12,7 @@ import { childrenOf, removeCgroup } from '../../src/engine/cgroup.ts';
 import type { HistoryEntry } from '../../src/pool/host.ts';
 import type { EngineStatus, PoolStatus } from '../../src/pool/status.ts';
 import type { Found } from './processes.ts';
-import { leavesDirectory, processesOf } from './processes.ts';
+import { childOf, leavesDirectory, processesOf } from './processes.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 /** How long a fact may take to come about: far more than it needs, so that a slow machine is no failure. */
@@ -31,6 +31,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Words that stand before the daemon's own: `setpriv …`. */
   readonly through?: readonly string[];
+  /** Those words stay, and the daemon is their child, whose end is theirs: `nsenter --pid …`. */
+  readonly asChild?: boolean;
 }
 
 const rigs = new Set<Rig>();
@@ -39,6 +41,7 @@ export class Rig {
   readonly dir = mkdtempSync(join(tmpdir(), 'poold-machine-'));
   readonly client: Client;
   #daemon: ChildProcess | null = null;
+  #isChild = false;
   #daemons = 0;
 
   /** `daemon`: keys beside `pools`. */
@@ -76,8 +79,9 @@ export class Rig {
   }
 
   /** A new daemon on the rig's directories; does not wait. */
-  spawnDaemon({ env = {}, through = [] }: StartOptions = {}): ChildProcess {
+  spawnDaemon({ env = {}, through = [], asChild = false }: StartOptions = {}): ChildProcess {
     this.#daemons += 1;
+    this.#isChild = asChild;
     const own = [process.execPath, join(ROOT, 'bin/poold'), 'run', '--config', this.path('poold.yaml')];
     const [command = '', ...args] = [...through, ...own, '--state-dir', this.path('state'), '--runtime-dir', this.path('run')];
     const out = openSync(this.path(`daemon-${this.#daemons}.log`), 'a');
@@ -101,7 +105,9 @@ export class Rig {
 
   /** Sends the signal and waits for the end; its exit code, or null when a signal ended it. */
   async endDaemon(signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
-    this.#daemon?.kill(signal);
+    const pid = this.#isChild ? childOf(this.#daemon?.pid) : null;
+    if (pid === null) this.#daemon?.kill(signal);
+    else killIfThere(pid, signal);
     return this.daemonEnded();
   }
 
@@ -167,10 +173,14 @@ export class Rig {
     return this.#found().map(({ pid }) => pid);
   }
 
+  /** Those of one engine, its launcher among them. */
+  processesOf(id: string): number[] {
+    return this.#foundOf(id).map(({ pid }) => pid);
+  }
+
   /** Those of one engine, without its launcher. */
   members(id: string): number[] {
-    const prefix = `${this.#instance()}-${id.replace('/', '-')}-`;
-    return this.#found().flatMap(({ pid, instance, isLauncher }) => (!isLauncher && instance.startsWith(prefix) ? [pid] : []));
+    return this.#foundOf(id).flatMap(({ pid, isLauncher }) => (isLauncher ? [] : [pid]));
   }
 
   /** Names of the leaves that are there. */
@@ -205,6 +215,11 @@ export class Rig {
   #found(): Found[] {
     const instance = this.#instance();
     return instance === null ? [] : processesOf(instance);
+  }
+
+  #foundOf(id: string): Found[] {
+    const prefix = `${this.#instance()}-${id.replace('/', '-')}-`;
+    return this.#found().filter(({ instance }) => instance.startsWith(prefix));
   }
 
   #instance(): string | null {

@@ -218,6 +218,17 @@ describe('inUse', () => {
   });
 });
 
+it('an answer that says what is known decides nothing that is due by time: a tick does', () => {
+  const script = ready({ probes: { readiness: READINESS, liveness: LIVENESS } });
+  const env = { nowMs: 3_600_000, wallMs: 0, random: () => 0.5 };
+  const about = { replica: 0, generation: 1 } as const;
+  for (const kind of ['readiness', 'liveness'] as const) {
+    const result = { kind, ok: true, message: 'answered 200' };
+    expect(next(script.state, { type: 'probed', ...about, result }, env)).toEqual([script.state, []]);
+  }
+  expect(next(script.state, { type: 'tick' }, env)[0]).not.toEqual(script.state);
+});
+
 it('a probe’s answer for an engine that is stopping changes nothing', () => {
   const s = ready({ probes: { readiness: READINESS } });
   s.stop(0);

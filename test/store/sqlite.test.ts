@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { PooldError } from '../../src/errors.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { createBallast } from '../../src/store/sqlite-ballast.ts';
 import { openDatabase } from '../../src/store/sqlite-open.ts';
@@ -154,6 +155,12 @@ describe('the store', () => {
     expect([store.operation('op-1')?.steps.length, store.operation('op-1')?.reason?.length]).toEqual([200, 4_097]);
   });
 
+  it('says that it cannot store, in a sentence, when giving up the ballast is of no help either', () => {
+    mkdirSync(join(directory, 'poold.db-wal'));
+    expect(open).toThrow(PooldError);
+    expect(open).toThrow(`cannot store the state in ${directory}: `);
+  });
+
   it('has its ballast from the start', () => {
     open();
     expect(statSync(join(directory, 'ballast')).size).toBe(1 << 20);
@@ -172,6 +179,15 @@ describe('the ballast', () => {
     nowMs = 60_000;
     ballast.restore();
     expect(statSync(file).size).toBe(1 << 20);
+  });
+
+  it('is kept where it cannot be removed, and that is no fault', () => {
+    const file = join(directory, 'ballast');
+    const ballast = createBallast(file, systemClock);
+    rmSync(file);
+    // As a read-only file system does, it refuses to let go of that.
+    mkdirSync(file);
+    expect(ballast.giveUp()).toBe(false);
   });
 
   it('of a former daemon is taken over', () => {

@@ -2,6 +2,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request } from 'node:http';
 import type { Clock } from '../../clock.ts';
+import { timeLimit } from '../time-limit.ts';
 import type { ProbeOutcome, Target } from './outcome.ts';
 import { targetText } from './outcome.ts';
 
@@ -27,7 +28,7 @@ export interface HttpOutcome extends ProbeOutcome {
   readonly body: string;
 }
 
-/** Always resolves, at the latest when `timeoutMs` are over. */
+/** Always resolves, at the latest when `timeoutMs` are over; see `timeLimit`. */
 export function probeHttp(probe: HttpProbe): Promise<HttpOutcome> {
   const url = `http://${targetText(probe.target)}${probe.path}`;
   return new Promise((resolve) => {
@@ -41,7 +42,7 @@ export function probeHttp(probe: HttpProbe): Promise<HttpOutcome> {
     };
     const failed = (what: string): void => settle({ ok: false, message: `cannot probe ${url}: ${what}` });
     const aborted = (): void => failed('it was called off');
-    const deadline = probe.clock.after(probe.timeoutMs, () => failed(`no complete answer within ${probe.timeoutMs} ms`));
+    const deadline = timeLimit(probe.clock, probe.timeoutMs, () => failed(`no complete answer within ${probe.timeoutMs} ms`));
     probe.signal.addEventListener('abort', aborted);
     if (probe.signal.aborted) return aborted();
     try {

@@ -1,6 +1,7 @@
 /** The probe `tcpSocket`: a connection that is accepted is a success; not a byte is sent. */
 import { connect } from 'node:net';
 import type { Clock } from '../../clock.ts';
+import { timeLimit } from '../time-limit.ts';
 import type { ProbeOutcome, Target } from './outcome.ts';
 import { targetText } from './outcome.ts';
 
@@ -11,7 +12,7 @@ export interface TcpProbe {
   readonly signal: AbortSignal;
 }
 
-/** Always resolves, at the latest when `timeoutMs` are over. */
+/** Always resolves, at the latest when `timeoutMs` are over; see `timeLimit`. */
 export function probeTcp(probe: TcpProbe): Promise<ProbeOutcome> {
   const where = targetText(probe.target);
   return new Promise((resolve) => {
@@ -23,7 +24,7 @@ export function probeTcp(probe: TcpProbe): Promise<ProbeOutcome> {
     };
     const failed = (what: string): void => settle({ ok: false, message: `cannot connect to ${where}: ${what}` });
     const aborted = (): void => failed('it was called off');
-    const deadline = probe.clock.after(probe.timeoutMs, () => failed(`not accepted within ${probe.timeoutMs} ms`));
+    const deadline = timeLimit(probe.clock, probe.timeoutMs, () => failed(`not accepted within ${probe.timeoutMs} ms`));
     const socket = connect(probe.target);
     socket.on('connect', () => settle({ ok: true, message: `${where} accepts connections` }));
     socket.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,0 +1,103 @@
+/** The daemon is stopped for three TTLs, as by a debugger, a full swap or a frozen container, and goes on: it has missed its timers and nothing else. */
+import { expect, it } from 'vitest';
+import type { ClientError } from '../../src/client/client-error.ts';
+import { pause, systemClock } from '../../src/clock.ts';
+import type { BoundLine } from '../../src/lease/lease.ts';
+import { endRigsAfterEach } from './each.ts';
+import type { Holding } from './holding.ts';
+import { endOf, stateOf, take } from './holding.ts';
+import { Rig, until } from './rig.ts';
+
+endRigsAfterEach();
+
+const TTL_MS = 1_000;
+/** Answers each request after 200 ms, so that one is always under way. */
+const ANSWERS_LATE =
+  'require("http").createServer((_, answer) => setTimeout(() => answer.end("ok"), 200)).listen(process.argv[1], "127.0.0.1")';
+/** One failure is enough for an engine to be ended; what is under way at the stop is overdue by a second at its end. */
+const STRICT = { period: '1ms', timeout: '2s', failureThreshold: 1 };
+
+it('goes on with every engine, whose answers lay there unread, and with every lease whose time was not over; no slot has two', {
+  timeout: 60_000,
+}, async () => {
+  const engine = { command: ['node', '-e', ANSWERS_LATE, '${port}'] };
+  const rig = new Rig({
+    http: { engine, slots: 3, probes: { startup: { tcpSocket: {} }, liveness: { httpGet: { path: '/' }, ...STRICT } } },
+    exec: {
+      engine: { command: ['sleep', '1000'] },
+      readyAfter: '50ms',
+      probes: { liveness: { exec: { command: ['sleep', '0.2'] }, ...STRICT } },
+    },
+  });
+  const daemon = await rig.start();
+  await rig.poolReaches('http', 'running');
+  await rig.poolReaches('exec', 'running');
+  const before = await Promise.all(['http/0', 'exec/0'].map((id) => rig.pid(id)));
+  const long = await take(rig, 'http', { holder: 'long', ttlMs: 60_000 });
+  const bound = bind(rig);
+  await until('it is bound', () => bound.lines.some(({ outcome }) => outcome === 'granted'));
+  const lapses = await take(rig, 'http', { holder: 'lapses', ttlMs: TTL_MS });
+  const waiting = rig.client.leases.acquire('http', { holder: 'waits', ttlMs: 60_000, waitMs: 60_000, priority: null, key: null });
+  await until('somebody waits', async () => (await rig.pool('http')).queueDepth === 1);
+
+  daemon.kill('SIGSTOP');
+  // Asked while nobody is there: the kernel keeps it.
+  const late = renewal(rig, lapses);
+  await pause(systemClock, 3 * TTL_MS);
+  daemon.kill('SIGCONT');
+
+  // Time goes before requests: what was over by then has ended before that is read, and its holder is told.
+  const answer = await late;
+  const { how, atMostMs } = await endOf(rig, lapses);
+  expect([how, answer]).toEqual(['expired', 'lease_ended']);
+  expect(atMostMs).toBeGreaterThanOrEqual(3 * TTL_MS);
+  const next = await waiting;
+  if (next.outcome !== 'granted') throw new Error('whoever waited was not granted the slot');
+  expect(next.token > lapses.lease.token).toBe(true);
+  expect(await renewal(rig, lapses)).toBe('lease_ended');
+
+  const seats = (await rig.client.leases.list({ pool: 'http', holder: null, olderMs: null })).map(({ holder, slot }) => [slot, holder]);
+  expect(seats.toSorted()).toEqual([
+    [0, 'long'],
+    [1, 'bound'],
+    [2, 'waits'],
+  ]);
+  expect(await stateOf(rig, long)).toMatchObject({ id: long.lease.id, renewals: 0 });
+  expect(await renewal(rig, long)).toBe('renewed');
+  expect(bound.lines.at(-1)).not.toMatchObject({ outcome: 'ended' });
+  // Each has been asked again since.
+  await pause(systemClock, 1_000);
+  for (const [index, id] of ['http/0', 'exec/0'].entries()) {
+    expect(await rig.engine(id)).toMatchObject({ state: 'ready', generation: 1, pid: before[index], failures: 0 });
+  }
+  await bound.end();
+  for (const { id } of [long.lease, next]) await rig.client.leases.release(id, { token: null, outcome: null });
+  await rig.endsClean();
+});
+
+/** The word for what came of it. */
+function renewal(rig: Rig, { lease: { id, token } }: Holding): Promise<string> {
+  return rig.client.leases.renew(id, { token, ttlMs: null }).then(
+    ({ outcome }) => outcome,
+    ({ code }: ClientError) => code,
+  );
+}
+
+/** Held for as long as the connection stands. */
+function bind(rig: Rig): { readonly lines: BoundLine[]; end(): Promise<void> } {
+  const over = new AbortController();
+  const lines: BoundLine[] = [];
+  const order = { holder: 'bound', ttlMs: TTL_MS, waitMs: 0, priority: null, key: null };
+  const ended = (async () => {
+    for await (const line of rig.client.leases.acquireBound('http', order, over.signal)) lines.push(line);
+  })();
+  // Of a test that has failed nobody asks any more.
+  ended.catch(() => {});
+  return {
+    lines,
+    async end() {
+      over.abort();
+      await ended.catch(() => {});
+    },
+  };
+}
