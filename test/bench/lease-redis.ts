@@ -3,6 +3,7 @@
  * (`appendonly yes`, `appendfsync everysec`) and writes that log before it answers, so that what it has answered outlives its SIGKILL, and not a power
  * cut: as poold's database (WAL, synchronous NORMAL). `always` would be fsync before each answer, which poold does not do either.
  */
+import type { ChildProcess } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -37,13 +38,13 @@ interface Side {
 
 export const leaseRedis: Part = {
   name: 'lease-redis',
-  title: 'leases beside scripts in Redis',
+  title: 'leases beside the bare framework, and scripts in Redis',
   async run() {
     needs('redis-server', 'redis-server');
     const dir = mkdtempSync(join(tmpdir(), 'poold-bench-redis-'));
     const sides: Side[] = [];
     try {
-      sides.push(await poold(), await redis(dir));
+      sides.push(await poold(), await bareFramework(dir), await redis(dir));
       const rows: string[][] = [];
       for (const clients of [CLIENTS, 1]) rows.push(...(await measured(sides, clients)));
       return told(rows);
@@ -94,7 +95,8 @@ function told(rows: readonly (readonly string[])[]): string {
   const version = /v=(\S+)/.exec(spawnSync('redis-server', ['--version'], { encoding: 'utf8' }).stdout)?.[1];
   return `Redis ${version} over its socket by ${CLIENT}, a connection for each client; \`appendonly yes\`, \`appendfsync everysec\`: its log is written before the answer
 (outlives SIGKILL), as poold's is. Two scripts: slot count, lease id, fencing token, expiry, holder; the second shows the token. poold does the same over HTTP, chooses the
-engine, and tells everybody who listens. In turns, ${ROUNDS} rounds of ${SECONDS} s: median (least to most).
+engine, and tells everybody who listens. The bare framework answers the same two requests with a stored row each, all of one turn by one commit, and does nothing
+else: what poold cannot get above on this machine. In turns, ${ROUNDS} rounds of ${SECONDS} s: median (least to most).
 
 ${table(head, rows)}`;
 }
@@ -106,6 +108,16 @@ async function poold(): Promise<Side> {
   const load = (clients: number): Promise<Load> =>
     clientProcess<Load>('lease-clients.ts', [rig.path('run/lease.sock'), 'busy', String(clients), String(SECONDS)]).ended;
   return { name: 'poold', pid: daemon.pid ?? 0, load, end: () => rig.tidyUp() };
+}
+
+async function bareFramework(dir: string): Promise<Side> {
+  const socket = join(dir, 'framework.sock');
+  const server = spawn(process.execPath, [join(import.meta.dirname, 'bare-framework.ts'), socket], { stdio: 'inherit' });
+  const ended = once(server, 'exit');
+  await until('the bare framework listens', () => existsSync(socket));
+  const load = (clients: number): Promise<Load> =>
+    clientProcess<Load>('lease-clients.ts', [socket, 'busy', String(clients), String(SECONDS)]).ended;
+  return { name: 'bare framework', pid: server.pid ?? 0, load, end: () => killed(server, ended) };
 }
 
 async function redis(dir: string): Promise<Side> {
@@ -126,9 +138,11 @@ async function redis(dir: string): Promise<Side> {
     name: 'Redis',
     pid: server.pid ?? 0,
     load,
-    async end() {
-      server.kill('SIGTERM');
-      await ended;
-    },
+    end: () => killed(server, ended),
   };
+}
+
+async function killed(server: ChildProcess, ended: Promise<unknown>): Promise<void> {
+  server.kill('SIGTERM');
+  await ended;
 }
