@@ -61,6 +61,8 @@ export class Pool {
   #owes = false;
   #busy = false;
   #timer: Timer | null = null;
+  /** When it rings; monotonic. */
+  #armedMs = Number.POSITIVE_INFINITY;
   #closed = false;
 
   /** `stored` is what the store holds already, or null for a pool it has not seen. */
@@ -253,13 +255,17 @@ export class Pool {
   }
 
   #arm(): void {
-    this.#timer?.cancel();
     if (this.#closed) return;
     const { clock, store } = this.#parts;
     const nowMs = clock.nowMs();
     const due = Math.min(dueMs(this.#state, nowMs), this.#owes ? nowMs + STORE_AGAIN_MS : Number.POSITIVE_INFINITY);
     const atMs = store.full ? Math.max(due, nowMs + FULL_RETRY_MS) : due;
+    // Most of what is asked of leases changes nothing of it, and timers cost more than the asking.
+    if (this.#timer !== null && atMs === this.#armedMs) return;
+    this.#timer?.cancel();
+    this.#armedMs = atMs;
     this.#timer = clock.after(atMs - nowMs, () => {
+      this.#timer = null;
       try {
         this.post({ type: 'tick' });
       } catch (error) {
