@@ -1,8 +1,6 @@
 /** Starts one generation: record, leaf, launcher, and the word that the engine is about to run. What fails on the way is a value. */
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { execa } from 'execa';
 import type { LimitsSpec } from '../config/spec.ts';
 import { failpoint } from '../failpoint.ts';
 import type { Containment } from './cgroup.ts';
@@ -10,9 +8,12 @@ import { killCgroup, limitCgroup, makeLeaf, removeCgroup } from './cgroup.ts';
 import type { Exits, LauncherEnd } from './exits.ts';
 import type { EngineRef, Identity } from './identity.ts';
 import type { LauncherWord } from './launcher.ts';
-import { LAUNCHER_FDS, launcherArguments, parseWord } from './launcher.ts';
+import { launcherArguments, parseWord } from './launcher.ts';
+import type { Running } from './launcher-process.ts';
+import { startLauncher } from './launcher-process.ts';
 import type { Plan, PlanHost, PlanOrder, StartProblem } from './plan.ts';
 import { errnoClass, executableOf, planEngine, startProblem } from './plan.ts';
+import type { PosixSpawn } from './posix-spawn.ts';
 import { BOOTTIME_OFFSET_TICKS, bootId, statOf } from './proc.ts';
 import { createRun, readRun, removeRun, runFile } from './records.ts';
 import { stripped } from './surroundings.ts';
@@ -23,6 +24,8 @@ export interface LaunchHost extends PlanHost {
   readonly exits: Exits;
   /** `/bin/sh` unless told. */
   readonly shell?: string;
+  /** Null where there is none: Node's own spawn does it then. */
+  readonly posixSpawn: () => Promise<PosixSpawn | null>;
 }
 
 export interface LaunchOrder extends PlanOrder {
@@ -116,9 +119,10 @@ interface Started {
 async function spawnLauncher(host: LaunchHost, parts: { order: LaunchOrder; plan: Plan; held: Held }): Promise<Started | StartProblem> {
   const { order, held } = parts;
   const { ref } = order;
+  const posixSpawn = await host.posixSpawn();
   let running: Running;
   try {
-    running = start(host, parts);
+    running = start(host, { ...parts, posixSpawn });
   } catch (cause) {
     return startProblem(ref, errnoClass((cause as NodeJS.ErrnoException).code), (cause as Error).message);
   } finally {
@@ -154,72 +158,25 @@ async function spawnLauncher(host: LaunchHost, parts: { order: LaunchOrder; plan
   return { is: 'started', identity, launcherEnd: running.end, warnings };
 }
 
-interface Running {
-  readonly pid: number | undefined;
-  /** Not reaped yet, so its pid and its group's name are still its own. */
-  unreaped(): boolean;
-  /** From here on it does not keep a daemon from ending that has closed everything else; its end is told all the same. */
-  letGo(): void;
-  /** The first line it says, or null when it ended without. */
-  readonly word: Promise<string | null>;
-  readonly end: Promise<LauncherEnd>;
-  readonly problem: Promise<{ readonly code: string | undefined; readonly message: string }>;
-}
-
-function start(host: LaunchHost, { order, plan, held }: { order: LaunchOrder; plan: Plan; held: Held }): Running {
+function start(
+  host: LaunchHost,
+  { order, plan, held, posixSpawn }: { order: LaunchOrder; plan: Plan; held: Held; posixSpawn: PosixSpawn | null },
+): Running {
   const command = stripped({ argv: plan.argv, user: plan.user, ownSession: true });
   const limits = launcherLimits(order.spec.engine.limits);
   const enter = held.leaf === null ? null : openSync(join(held.leaf, 'cgroup.procs'), 'w');
   try {
-    const running = execa(host.shell ?? '/bin/sh', launcherArguments(order.instance, enter !== null, limits, command), {
+    return startLauncher(posixSpawn, {
+      file: host.shell ?? '/bin/sh',
+      args: launcherArguments(order.instance, enter !== null, limits, command),
+      env: plan.env,
       cwd: plan.cwd,
-      env: { ...plan.env },
-      extendEnv: false,
-      preferLocal: false,
       // As LAUNCHER_FDS has them. Whatever else the daemon has open closes at exec: Node opens everything so.
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', passed(held.recordFd), enter === null ? 'ignore' : passed(enter), passed(order.logFd)],
-      buffer: false,
-      reject: false,
-      detached: true,
-      cleanup: false,
-      forceKillAfterDelay: false,
+      descriptors: ['ignore', 'ignore', 'ignore', 'pipe', held.recordFd, enter ?? 'ignore', order.logFd],
     });
-    const child = running.nodeChildProcess;
-    const end = new Promise<LauncherEnd>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
-    const problem = running.then((result) => {
-      const cause = result.failed ? (result.cause as NodeJS.ErrnoException | undefined) : undefined;
-      return {
-        code: cause?.code ?? (result.failed ? result.code : undefined),
-        message: cause?.message ?? 'the launcher could not be spawned',
-      };
-    });
-    const unreaped = () => child.exitCode === null && child.signalCode === null;
-    const letGo = () => child.unref();
-    return { pid: child.pid, unreaped, letGo, word: lineFrom(child.stdio[LAUNCHER_FDS.word] as Readable | null | undefined), end, problem };
   } finally {
     if (enter !== null) closeSync(enter);
   }
-}
-
-/** execa passes any descriptor on, but its types name only 3 to 9. */
-function passed(fd: number): 3 {
-  return fd as 3;
-}
-
-/** ORDER: once the line is here the pipe is dropped, so a running engine costs the daemon no descriptor. */
-function lineFrom(stream: Readable | null | undefined): Promise<string | null> {
-  return new Promise((resolve) => {
-    if (stream == null) return resolve(null);
-    let text = '';
-    stream.on('error', () => resolve(null));
-    stream.on('close', () => resolve(null));
-    stream.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1');
-      if (!text.includes('\n') && text.length < 4096) return;
-      resolve(text);
-      stream.destroy();
-    });
-  });
 }
 
 /** Null when the launcher ended, or its time ran out, without a word. */

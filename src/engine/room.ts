@@ -13,6 +13,8 @@ import { refOf } from './instance.ts';
 import type { Launched, LaunchHost, LaunchOrder } from './launch.ts';
 import { launch } from './launch.ts';
 import { moveExpected } from './moves.ts';
+import type { PosixSpawn } from './posix-spawn.ts';
+import { loadPosixSpawn } from './posix-spawn.ts';
 import { alive, ownsLeaf } from './proof.ts';
 import { readRun, removeRun, runFile } from './records.ts';
 import { ProcessTable } from './scan.ts';
@@ -27,6 +29,8 @@ export interface RoomOptions extends Pick<ExitsOptions, 'exited' | 'launcherLost
   /** The daemon's environment: PATH, HOME, LANG and TZ pass to engines, POOLD_CONTAINMENT=weak is obeyed. */
   readonly env: NodeJS.ProcessEnv;
   readonly shell?: string;
+  /** Null where there is none; found out at the first start. */
+  readonly posixSpawn?: () => Promise<PosixSpawn | null>;
 }
 
 export class EngineRoom {
@@ -58,8 +62,8 @@ export class EngineRoom {
       },
     });
     this.tree = new Tree({ clock: options.clock, table: this.#table, endTicks: (identity) => this.#endTicks(identity) });
-    const { clock, env, shell } = options;
-    const host = { clock, inherited: env, tmpRoot, runsDir: this.#runsDir, containment: this.containment, exits: this.#exits };
+    const { clock, env, shell, posixSpawn = loadPosixSpawn } = options;
+    const host = { clock, inherited: env, tmpRoot, runsDir: this.#runsDir, containment: this.containment, exits: this.#exits, posixSpawn };
     this.host = shell === undefined ? host : { ...host, shell };
   }
 

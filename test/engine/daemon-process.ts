@@ -18,6 +18,7 @@ const room = new EngineRoom({
   env: { PATH: process.env.PATH, HOME: '/tmp', ...order.env },
   exited: (exit) => ended?.(exit),
   launcherLost: () => {},
+  ...(order.nodeSpawn ? { posixSpawn: async () => null } : {}),
 });
 const logFd = openSync(join(stateDir, 'engine.log'), 'a');
 const spec = poolSpec(order.engine);

@@ -16,6 +16,8 @@ export interface DaemonOrder {
   readonly generations: number;
   /** Takes all descriptors but 0, 1, … `freeUpTo` and tries a launch with each; ends then. */
   readonly freeUpTo: number | null;
+  /** Without koffi. */
+  readonly nodeSpawn: boolean;
 }
 
 const SCRIPT = new URL('daemon-process.ts', import.meta.url).pathname;
@@ -29,7 +31,7 @@ export async function startDaemon(of: {
 }): Promise<{ readonly process: ChildProcess; readonly launched: readonly Launched[] }> {
   const { rig, engine, generations = 1, env = {} } = of;
   const { dir: stateDir, stateInstance } = rig;
-  const child = start({ stateDir, stateInstance, env, engine, generations, freeUpTo: null }, null);
+  const child = start({ stateDir, stateInstance, env, engine, generations, freeUpTo: null, nodeSpawn: false }, null);
   const launched: Launched[] = [];
   for await (const line of linesOf(child)) {
     launched.push(JSON.parse(line) as Launched);
@@ -44,10 +46,11 @@ export async function runDaemon(of: {
   readonly engine: DaemonOrder['engine'];
   readonly openFilesLimit: number;
   readonly freeUpTo: number;
+  readonly nodeSpawn: boolean;
 }): Promise<Launched[]> {
-  const { rig, engine, openFilesLimit, freeUpTo } = of;
+  const { rig, engine, openFilesLimit, freeUpTo, nodeSpawn } = of;
   const { dir: stateDir, stateInstance } = rig;
-  const child = start({ stateDir, stateInstance, env: {}, engine, generations: 0, freeUpTo }, openFilesLimit);
+  const child = start({ stateDir, stateInstance, env: {}, engine, generations: 0, freeUpTo, nodeSpawn }, openFilesLimit);
   const launched: Launched[] = [];
   for await (const line of linesOf(child)) launched.push(JSON.parse(line) as Launched);
   return launched;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { childrenOf } from '../../src/engine/cgroup.ts';
 import { argvOf, liveStat, statOf } from '../../src/engine/proc.ts';
 import { runDaemon } from './daemon.ts';
-import { CONTAINMENTS, endRigsAfterEach, fixture, Rig } from './rig.ts';
+import { endRigsAfterEach, fixture, Rig, WAYS } from './rig.ts';
 
 endRigsAfterEach();
 
@@ -16,9 +16,9 @@ function nothingHeld(rig: Rig): void {
   expect(rig.marked()).toEqual([]);
 }
 
-describe.each(CONTAINMENTS)('an engine under $name', ({ env }) => {
+describe.each(WAYS)('an engine under $name', (way) => {
   it('runs in a session of its own below its launcher, and its exit code is told once', async () => {
-    const rig = new Rig({ env });
+    const rig = new Rig(way);
     const identity = await rig.start(fixture('dies-after.sh', '0.2', '7'), 'ready');
     const stat = liveStat(identity.pid);
     expect(stat).toMatchObject({
@@ -39,7 +39,7 @@ describe.each(CONTAINMENTS)('an engine under $name', ({ env }) => {
   });
 
   it.each(['KILL', 'SEGV', 'TERM'])('killed by SIG%s is told so', async (signal) => {
-    const rig = new Rig({ env });
+    const rig = new Rig(way);
     await rig.start(fixture('dies-after.sh', '0', signal));
     expect(await rig.exit()).toMatchObject({ code: null, signal: `SIG${signal}`, codeKnown: true });
     // What a shell says about its child is no line of the engine's log.
@@ -47,7 +47,7 @@ describe.each(CONTAINMENTS)('an engine under $name', ({ env }) => {
   });
 
   it('that ends at once is started first and ended then', async () => {
-    const rig = new Rig({ env });
+    const rig = new Rig(way);
     const launched = await rig.launch({ command: ['/bin/false'] });
     expect(launched.is).toBe('started');
     expect(rig.exits).toEqual([]);
@@ -55,7 +55,7 @@ describe.each(CONTAINMENTS)('an engine under $name', ({ env }) => {
   });
 
   it('is told ended although a grandchild holds its stdout', async () => {
-    const rig = new Rig({ env });
+    const rig = new Rig(way);
     const identity = await rig.start(fixture('holds-stdout.sh'), /holder \d+/);
     expect(await rig.exit()).toMatchObject({ code: 0 });
     const holder = Number(/holder (\d+)/.exec(rig.log)?.[1]);
@@ -168,9 +168,12 @@ it('limits of descriptors and of the out-of-memory score reach the engine and no
   expect(rig.log).toMatch(/== oom\n700\n/);
 });
 
-it('a daemon that lacks descriptors says starved at each step of a start, and holds nothing', async () => {
+it.each([
+  ['koffi', false],
+  ['Node', true],
+] as const)('a daemon that lacks descriptors says starved at each step of a start by %s, and holds nothing', async (_by, nodeSpawn) => {
   const rig = new Rig();
-  const told = await runDaemon({ rig, engine: { command: ['/bin/true'] }, openFilesLimit: 40, freeUpTo: 12 });
+  const told = await runDaemon({ rig, engine: { command: ['/bin/true'] }, openFilesLimit: 40, freeUpTo: 12, nodeSpawn });
   const classes = told.map((line) => (line.is === 'failed' ? line.class : line.is));
   expect(new Set(classes)).toEqual(new Set(['starved', 'started']));
   expect(classes[0]).toBe('starved');

@@ -10,6 +10,7 @@ import type { EngineRef, Identity } from '../../src/engine/identity.ts';
 import { instanceOf } from '../../src/engine/instance.ts';
 import type { Launched } from '../../src/engine/launch.ts';
 import { allPids, liveStat, markOf } from '../../src/engine/proc.ts';
+import type { RoomOptions } from '../../src/engine/room.ts';
 import { EngineRoom } from '../../src/engine/room.ts';
 import { poolSpec } from './pool-spec.ts';
 
@@ -22,6 +23,12 @@ export const CONTAINMENTS = [
   { name: 'weak containment', env: { POOLD_CONTAINMENT: 'weak' } },
 ] as const;
 
+/** Both containments, and the spawn that does without koffi. */
+export const WAYS: readonly (Pick<RigOptions, 'posixSpawn'> & { readonly name: string; readonly env: NodeJS.ProcessEnv })[] = [
+  ...CONTAINMENTS,
+  { name: "the best containment there is, by Node's own spawn", env: {}, posixSpawn: async () => null },
+];
+
 /** An engine of test/engines with its arguments. */
 export function fixture(name: string, ...words: readonly string[]): string[] {
   const path = join(ENGINES, name);
@@ -31,6 +38,7 @@ export function fixture(name: string, ...words: readonly string[]): string[] {
 export interface RigOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly shell?: string;
+  readonly posixSpawn?: RoomOptions['posixSpawn'];
   /** The directory and instance of a daemon that went before. */
   readonly after?: Rig;
 }
@@ -57,6 +65,7 @@ export class Rig {
       exited: (exit, seen) => this.exits.push({ ...exit, seen }),
       launcherLost: (ref) => this.lost.push(ref),
       ...(options.shell === undefined ? {} : { shell: options.shell }),
+      ...(options.posixSpawn === undefined ? {} : { posixSpawn: options.posixSpawn }),
     });
     rigs.add(this);
   }

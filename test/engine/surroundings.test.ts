@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { runCommand } from '../../src/engine/exec.ts';
 import { findUser } from '../../src/engine/users.ts';
-import { bystander, CONTAINMENTS, ENGINES, endBystandersAfterEach, endRigsAfterEach, fixture, Rig } from './rig.ts';
+import { bystander, ENGINES, endBystandersAfterEach, endRigsAfterEach, fixture, Rig, WAYS } from './rig.ts';
 
 endRigsAfterEach();
 endBystandersAfterEach();
@@ -17,10 +17,11 @@ function field(log: string, name: string): string | undefined {
   return new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(log)?.[1];
 }
 
-describe.each(CONTAINMENTS)('an engine under $name', ({ env }) => {
+describe.each(WAYS)('an engine under $name', (way) => {
   it('is told what the contract says, and nothing else', async () => {
     const rig = new Rig({
-      env: { ...env, LANG: 'C.UTF-8', TZ: 'Europe/Berlin', NODE_OPTIONS: '--no-warnings', LD_LIBRARY_PATH: '/never' },
+      ...way,
+      env: { ...way.env, LANG: 'C.UTF-8', TZ: 'Europe/Berlin', NODE_OPTIONS: '--no-warnings', LD_LIBRARY_PATH: '/never' },
     });
     const token = join(rig.dir, 'token');
     writeFileSync(token, 'hunter2\n\n');
@@ -56,7 +57,7 @@ describe.each(CONTAINMENTS)('an engine under $name', ({ env }) => {
   });
 
   it('has three descriptors, default signals, no privileges to gain and a session of its own', async () => {
-    const rig = new Rig({ env });
+    const rig = new Rig(way);
     const identity = await rig.start(fixture('prints-surroundings.sh'), '== end');
     const fds = section(rig.log, 'fds').filter((line) => line.includes(' /') && !line.endsWith('prints-surroundings.sh'));
     expect(fds).toEqual(['0 /dev/null', `1 ${rig.logPath}`, `2 ${rig.logPath}`]);
