@@ -1,4 +1,5 @@
 /** First faults: what a daemon finds after an absence has the pid of an engine, or its very words, and is none. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { liveStat, statOf } from '../../src/engine/proc.ts';
@@ -53,8 +54,8 @@ describe.each(CONTAINMENTS)('under $name', ({ env }) => {
     await rig.start(inside);
     await rig.poolReaches('ten', 'running');
     const engines = await Promise.all(REPLICAS.map((replica) => rig.pid(`ten/${replica}`)));
-    const files = engines.map((_, replica) => rig.path(`stranger-${replica}`));
     await rig.endDaemon('SIGKILL');
+    const strangers: Stranger[] = [];
     for (const [replica, pid] of engines.entries()) {
       const main = space.outside(pid) ?? 0;
       const launcher = statOf(main)?.parentPid ?? 0;
@@ -62,23 +63,8 @@ describe.each(CONTAINMENTS)('under $name', ({ env }) => {
       if (replica % 2 === 1) killIfThere(launcher);
       killIfThere(main);
       await until('engine and launcher are reaped', () => statOf(main) === null && statOf(launcher) === null);
-      // Its session, and so its group, are the stranger's too.
-      space.spawn([
-        '/bin/sh',
-        '-c',
-        'echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid; shift; setsid "$@"',
-        'sh',
-        String(pid),
-        ...strangerCommand(files[replica] ?? ''),
-      ]);
+      strangers.push(await takesPid(space, pid, rig.path(`stranger-${replica}`)));
     }
-    const strangers = await Promise.all(
-      files.map(async (file, replica) => {
-        await until(`stranger ${replica} hears`, () => rig.has(`stranger-${replica}`));
-        const pid = await until(`pid ${engines[replica]} is used again`, () => space.outside(engines[replica] ?? 0));
-        return new Stranger(pid, file);
-      }),
-    );
 
     await rig.start(inside);
     await expectReplaced(rig, (replica) => (replica % 2 === 1 ? { class: 'unknown', code: null, signal: null } : { signal: 'SIGKILL' }));
@@ -133,6 +119,15 @@ it(`${ROUNDS} processes that are the engines in everything but the boot: no sign
   for (const stranger of strangers) await stranger.expectUntouched();
   for (const stranger of strangers) expect(childOf(stranger.pid)).not.toBeNull();
 });
+
+/** A stranger of that pid. Its session, and so its group, are its own too. ORDER: one after the other, as whoever forks meanwhile takes the pid. */
+async function takesPid(space: PidSpace, pid: number, file: string): Promise<Stranger> {
+  const script = 'echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid; shift; setsid "$@"; exit $?';
+  space.spawn(['/bin/sh', '-c', script, 'sh', String(pid), ...strangerCommand(file)]);
+  const outside = await until(`pid ${pid} is used again`, () => space.outside(pid));
+  await until('the stranger hears, and waits for more', () => existsSync(file) && childOf(outside) !== null);
+  return new Stranger(outside, file);
+}
 
 /** Words that give what runs behind them another boot id. */
 function anotherBoot(rig: Rig): readonly string[] {
