@@ -167,8 +167,7 @@ function write(directory: string, file: string, value: string): string | null {
 
 let mounted: string | null | undefined;
 
-/** Of cgroup v2; null where none is mounted. */
-export function mountPoint(): string | null {
+function mountPoint(): string | null {
   if (mounted === undefined) {
     const lines = readFileSync('/proc/self/mounts', 'utf8')
       .split('\n')

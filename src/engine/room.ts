@@ -12,7 +12,6 @@ import type { EngineRef, Identity } from './identity.ts';
 import { refOf } from './instance.ts';
 import type { Launched, LaunchHost, LaunchOrder } from './launch.ts';
 import { launch } from './launch.ts';
-import { moveExpected } from './moves.ts';
 import type { PosixSpawn } from './posix-spawn.ts';
 import { loadPosixSpawn } from './posix-spawn.ts';
 import { alive, ownsLeaf } from './proof.ts';
@@ -52,15 +51,7 @@ export class EngineRoom {
     mkdirSync(tmpRoot, { recursive: true, mode: 0o711 });
     this.containment = findContainment(options.stateInstance, options.env);
     this.#table = new ProcessTable(options.clock);
-    this.#exits = new Exits({
-      ...options,
-      runsDir: this.#runsDir,
-      exited: (exit, seen) => {
-        // Most ends have a start behind them.
-        this.#moveExpected();
-        options.exited(exit, seen);
-      },
-    });
+    this.#exits = new Exits({ ...options, runsDir: this.#runsDir });
     this.tree = new Tree({ clock: options.clock, table: this.#table, endTicks: (identity) => this.#endTicks(identity) });
     const { clock, env, shell, posixSpawn = loadPosixSpawn } = options;
     const host = { clock, inherited: env, tmpRoot, runsDir: this.#runsDir, containment: this.containment, exits: this.#exits, posixSpawn };
@@ -68,7 +59,6 @@ export class EngineRoom {
   }
 
   launch(order: LaunchOrder): Promise<Launched> {
-    this.#moveExpected();
     return launch(this.host, order);
   }
 
@@ -114,10 +104,6 @@ export class EngineRoom {
     } catch {
       // Engines are in it.
     }
-  }
-
-  #moveExpected(): void {
-    if (this.containment.by === 'cgroup') moveExpected();
   }
 
   #endTicks(identity: Identity): number | null {
