@@ -8,6 +8,7 @@ import { allPids, liveStat } from './proc.ts';
 import type { User } from './surroundings.ts';
 import { stripped } from './surroundings.ts';
 import { timeLimit } from './time-limit.ts';
+import { UNAIDED } from './unaided.ts';
 
 export interface CommandOrder {
   readonly argv: readonly string[];
@@ -77,16 +78,10 @@ function start(order: CommandOrder) {
   const running = execa(file, rest, {
     cwd: order.cwd,
     env: { ...order.env },
-    extendEnv: false,
-    preferLocal: false,
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    buffer: false,
-    reject: false,
-    detached: true,
-    cleanup: false,
-    forceKillAfterDelay: false,
+    ...UNAIDED,
   });
   const child = running.nodeChildProcess;
   const ended = new Promise<Ended>((resolve) => {

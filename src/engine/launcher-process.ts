@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import type { LauncherEnd } from './exits.ts';
 import { LAUNCHER_FDS } from './launcher.ts';
 import type { PosixSpawn, SpawnOrder } from './posix-spawn.ts';
+import { UNAIDED } from './unaided.ts';
 
 export interface Running {
   readonly pid: number | undefined;
@@ -29,15 +30,9 @@ function startByExeca({ file, args, env, cwd, descriptors }: SpawnOrder): Runnin
   const running = execa(file, args, {
     cwd,
     env: { ...env },
-    extendEnv: false,
-    preferLocal: false,
     // Its types want the first three one by one, and name no descriptor above 9.
     stdio: [...descriptors] as ['ignore', 'ignore', 'ignore', 'pipe', ...(3 | 'ignore')[]],
-    buffer: false,
-    reject: false,
-    detached: true,
-    cleanup: false,
-    forceKillAfterDelay: false,
+    ...UNAIDED,
   });
   const child = running.nodeChildProcess;
   const end = new Promise<LauncherEnd>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
