@@ -20,13 +20,21 @@ export interface Place {
   readonly slots: number;
 }
 
+/** As Promise.all, but nothing is under way any more when it throws. */
+export async function settled<T extends readonly unknown[]>(all: readonly [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T>;
+export async function settled<T>(all: readonly Promise<T>[]): Promise<T[]>;
+export async function settled<T>(all: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(all);
+  return Promise.all(all);
+}
+
 /** What the callers were told; throws where a promise was broken. */
 export async function racedOverHttp(place: Place, seed: number): Promise<string[]> {
   const plan = drawnRound(seed, place);
   const { client } = place.rig;
   const instantMs = systemClock.nowMs() - HELD_FROM;
   const at = (offset: number): Promise<void> => pause(systemClock, instantMs + offset - systemClock.nowMs());
-  const holders = await Promise.all(
+  const holders = await settled(
     plan.holders.map((holder, index) =>
       holding(place, { name: `holder-${index}`, ttlMs: holder.expires === null ? 60_000 : holder.expires - HELD_FROM }),
     ),
@@ -37,10 +45,9 @@ export async function racedOverHttp(place: Place, seed: number): Promise<string[
     if (act === 'release') await client.leases.release(lease.id, { token: lease.token, outcome: null });
     if (act === 'renew') await allowed(client.leases.renew(lease.id, { token: lease.token, ttlMs: null }));
   });
-  const harms = await harming(place, plan, at);
+  const harms = harming(place, plan, at);
   const callers = plan.callers.map((caller, index) => asking(place, { caller, name: `${caller.kind}-${index}`, at }));
-  const answers = await Promise.all(callers);
-  await Promise.all([...acts, ...harms]);
+  const [answers] = await settled([settled(callers), settled([...acts, harms])]);
   for (const { id, token } of holders) await client.leases.release(id, { token, outcome: null });
   await mended(place);
   return answers;
@@ -52,7 +59,7 @@ async function holding({ rig, pool }: Place, { name, ttlMs }: { readonly name: s
   return lease;
 }
 
-async function harming({ rig, pool }: Place, { harms }: RoundPlan, at: (offset: number) => Promise<void>): Promise<Promise<void>[]> {
+async function harming({ rig, pool }: Place, { harms }: RoundPlan, at: (offset: number) => Promise<void>): Promise<void> {
   const { engines } = await rig.pool(pool);
   const pids = new Map(engines.map(({ id, pid }) => [id, pid]));
   const harmed = async (harm: Harm): Promise<void> => {
@@ -60,7 +67,7 @@ async function harming({ rig, pool }: Place, { harms }: RoundPlan, at: (offset: 
     const pid = pids.get(`${pool}/${harm.replica}`);
     if (pid != null) killIfThere(pid);
   };
-  return harms.map(({ at: offset, harm }) => at(offset).then(() => harmed(harm)));
+  await settled(harms.map(({ at: offset, harm }) => at(offset).then(() => harmed(harm))));
 }
 
 /** What it was answered. Fails when there was no answer in its time, or none that is declared. */
@@ -165,8 +172,8 @@ async function mended(place: Place): Promise<void> {
     throw new Error(`${JSON.stringify(is)} ${message}`);
   });
   const holders = Array.from({ length: replicas * slots }, (_, index) => `last-${index}`);
-  const all = await Promise.all(holders.map((name) => holding(place, { name, ttlMs: 60_000 })));
+  const all = await settled(holders.map((name) => holding(place, { name, ttlMs: 60_000 })));
   const beyond = await client.leases.acquire(pool, { ...NO_WAIT, holder: 'beyond' }).catch(refusedBy);
   if (beyond !== 'no_free_slot') throw new Error(`of ${pool} more leases were granted than it has slots: ${JSON.stringify(beyond)}`);
-  await Promise.all(all.map(({ id, token }) => client.leases.release(id, { token, outcome: null })));
+  await settled(all.map(({ id, token }) => client.leases.release(id, { token, outcome: null })));
 }

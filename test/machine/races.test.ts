@@ -2,7 +2,7 @@
 import { beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { endRigsAfterEach } from './each.ts';
-import { racedOverHttp } from './race-over-http.ts';
+import { racedOverHttp, settled } from './race-over-http.ts';
 import { needs, Rig } from './rig.ts';
 
 endRigsAfterEach();
@@ -42,7 +42,7 @@ it(`${ROUNDS} rounds from seed ${SEED} on: one answer to each, in its time, and 
   for (const name of names) await rig.poolReaches(name, 'running');
   const fromMs = systemClock.nowMs();
   const answers = new Map<string, number>();
-  await Promise.all(
+  await settled(
     names.map(async (pool, lane) => {
       for (let seed = SEED + lane; seed < SEED + ROUNDS; seed += LANES) {
         const told = await racedOverHttp({ rig, pool, replicas: REPLICAS, slots: SLOTS }, seed).catch((error: Error) => {
