@@ -18,9 +18,7 @@ export const BOOTTIME_OFFSET_TICKS = Math.round(namespaceOffsetMs('boottime') / 
 
 /** Null when there is no such process. */
 export function statOf(pid: number): ProcessStat | null {
-  const text = read(pid, 'stat');
-  // The name stands in parentheses and may hold spaces and parentheses itself: count from the last one.
-  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
+  const fields = statFields(pid);
   const [state, parentPid, groupId, sessionId] = fields;
   const startTicks = fields[19];
   if (state === undefined || startTicks === undefined) return null;
@@ -54,6 +52,15 @@ export function environmentOf(pid: number): string | null {
   return read(pid, 'environ');
 }
 
+/**
+ * The address of an environment without anything in it; null for any other. An exec comes by such a state too, for some microseconds, but each at an
+ * address of its own: what stands at the same one a while later was given none.
+ */
+export function emptyEnvironmentAt(pid: number): number | null {
+  const [start, end] = statFields(pid).slice(ENVIRONMENT_AT).map(Number);
+  return start !== undefined && start > 0 && start === end ? start : null;
+}
+
 export function argvOf(pid: number): string[] {
   return (read(pid, 'cmdline') ?? '').split('\0').slice(0, -1);
 }
@@ -79,6 +86,15 @@ export function threadsOf(pid: number): number[] {
 
 export function allPids(): number[] {
   return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+}
+
+/** `env_start` and `env_end`, fields 50 and 51 of proc_pid_stat(5), behind the two that `statFields` leaves out. */
+const ENVIRONMENT_AT = 47;
+
+/** Those behind the name, which stands in parentheses and may hold spaces and parentheses itself. Empty when there is no such process. */
+function statFields(pid: number): string[] {
+  const text = read(pid, 'stat');
+  return text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
 }
 
 let boot: string | undefined;

@@ -5,8 +5,8 @@ import { endRigsAfterEach, Rig } from './rig.ts';
 
 endRigsAfterEach();
 
-/** Of those that begin at any moment, one in twenty came in the middle of an exec, and nearly each missed a child whose parent had just ended. */
-const LOOKS = 25;
+/** By looks that have missed one: one in fifty came in the middle of an exec, one in a thousand while the kernel had the environment's place and not yet its end. */
+const LOOKS = 300;
 
 /** How many of the looks found nothing of the engine. */
 async function missedOf(command: readonly string[]): Promise<number> {
