@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { PooldError } from '../errors.ts';
 import type { Pool } from '../pool/pool.ts';
-import type { BoundLine, Queued } from './lease.ts';
+import type { BoundLine, Queued, Refused } from './lease.ts';
 import type { LeaseDesk } from './lease-desk.ts';
 import type { Held } from './lease-events.ts';
 import { deadlineMsOf, grantedOf, placeOf, renewedOf } from './lease-view.ts';
@@ -13,6 +13,9 @@ export interface BoundParts {
   readonly pool: Pool;
   /** Aborted when the connection has gone. */
   readonly signal: AbortSignal;
+}
+
+interface QueuedParts extends BoundParts {
   /** The place in the queue as it is. */
   readonly queued: () => Queued;
 }
@@ -20,24 +23,14 @@ export interface BoundParts {
 /** How often a change of place in the queue is looked for. */
 const LOOK_MS = 1_000;
 
-export async function* boundLines(
-  parts: BoundParts,
-  first: { readonly held: Held } | { readonly ticketId: string },
-): AsyncGenerator<BoundLine> {
-  if ('held' in first) {
-    yield* heldLines(parts, first.held);
-    return;
-  }
+/** Of one who waits, until there is no more to tell him. Returns false where his lease was over before a line could tell of it. */
+export async function* boundLines(parts: QueuedParts, ticketId: string): AsyncGenerator<BoundLine, boolean> {
   const { desk } = parts;
-  const { ticketId } = first;
   try {
     yield* queuedLines(parts, ticketId);
     const past = desk.pastTicket(ticketId);
-    if (past?.refused != null) {
-      const { code, message, facts } = past.refused;
-      yield { outcome: 'refused', code, message, retryAfterMs: facts.retryAfterMs ?? null };
-    }
-    if (past?.lease != null) yield* heldLines(parts, past.lease);
+    if (past?.refused != null) yield refusedLine(past.refused);
+    return past?.lease == null || (yield* heldLines(parts, past.lease));
   } finally {
     const waits = desk.ticketPool(ticketId);
     if (waits !== null) await desk.ask(waits, { type: 'hungUp', ticketId });
@@ -47,8 +40,12 @@ export async function* boundLines(
   }
 }
 
+export function refusedLine({ code, message, facts }: Pick<Refused, 'code' | 'message' | 'facts'>): BoundLine {
+  return { outcome: 'refused', code, message, retryAfterMs: facts.retryAfterMs ?? null };
+}
+
 /** A line at once, then one whenever the place has changed, until it is out of the queue. */
-async function* queuedLines({ desk, clock, signal, queued }: BoundParts, ticketId: string): AsyncGenerator<BoundLine> {
+async function* queuedLines({ desk, clock, signal, queued }: QueuedParts, ticketId: string): AsyncGenerator<BoundLine> {
   let told = '';
   while (desk.ticketPool(ticketId) !== null && !signal.aborted) {
     const line = queued();
@@ -58,12 +55,13 @@ async function* queuedLines({ desk, clock, signal, queued }: BoundParts, ticketI
   }
 }
 
-/** Something at least each third of the TTL, so that whoever hears nothing for long knows that the daemon is gone. */
-async function* heldLines(parts: BoundParts, { lease }: Held): AsyncGenerator<BoundLine> {
+/** Something at least each third of the TTL, so that whoever hears nothing for long knows that the daemon is gone. Returns as `boundLines`. */
+export async function* heldLines(parts: BoundParts, { lease }: Held): AsyncGenerator<BoundLine, boolean> {
   const { desk, clock, pool, signal } = parts;
   const { id, ttlMs } = lease;
   const shown = (held: Held) => grantedOf(pool.state, held, { nowMs: clock.nowMs(), wallMs: clock.wallMs() });
   let told: number | null = null;
+  if (desk.held(id) === null) return false;
   try {
     for (let first = true; !signal.aborted; first = false) {
       const there = desk.held(id);
@@ -80,6 +78,7 @@ async function* heldLines(parts: BoundParts, { lease }: Held): AsyncGenerator<Bo
     }
     const past = desk.pastLease(id);
     if (past !== null) yield { outcome: 'ended', id, how: past.how, message: past.message };
+    return true;
   } finally {
     await givenBack(parts, id);
   }

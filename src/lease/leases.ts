@@ -4,7 +4,7 @@ import { PooldError } from '../errors.ts';
 import type { Event } from '../events/event.ts';
 import type { Pool } from '../pool/pool.ts';
 import { Acquiring, waits } from './acquiring.ts';
-import { boundLines } from './bound-lines.ts';
+import { boundLines, heldLines, refusedLine } from './bound-lines.ts';
 import { claimedIfHeld, givenBack } from './claims.ts';
 import { Estimator } from './estimator.ts';
 import type {
@@ -16,6 +16,7 @@ import type {
   LeaseFilter,
   LeaseHost,
   LeaseStatus,
+  Queued,
   Released,
   Renewed,
   TicketStatus,
@@ -86,18 +87,18 @@ export class Leases implements LeaseHost {
     const pool = poolNamed(this.desk, name);
     const { ticketId, answer } = await this.#acquiring.ask(pool, request);
     if (answer.is !== 'granted' && answer.is !== 'queued') throw refusalOf(answer, 'cannot lease an engine');
-    const first = answer.is === 'granted' ? { held: answer.held } : { ticketId };
-    yield* boundLines({ desk: this.desk, clock: this.#clock, pool, signal, queued: () => this.#tickets.queued(pool, ticketId) }, first);
+    const parts = { desk: this.desk, clock: this.#clock, pool, signal };
+    const queued = (): Queued => this.#tickets.queued(pool, ticketId);
+    const told = yield* answer.is === 'granted' ? heldLines(parts, answer.held) : boundLines({ ...parts, queued }, ticketId);
+    if (!told && !signal.aborted) yield* this.#askedAnew(name, request, signal);
   }
 
   async *attach(id: string, token: string, signal: AbortSignal): AsyncIterable<BoundLine> {
     const { pool, held } = leaseHeld(this.desk, id);
     const answer = await this.desk.ask(pool, { type: 'attach', id, seat: held.seat, token });
     if (answer.is !== 'granted') throw faultOf(this.desk, answer, id);
-    const queued = (): never => {
-      throw new Error('an attached lease is not queued');
-    };
-    yield* boundLines({ desk: this.desk, clock: this.#clock, pool, signal, queued }, { held: answer.held });
+    const told = yield* heldLines({ desk: this.desk, clock: this.#clock, pool, signal }, answer.held);
+    if (!told) throw faultOf(this.desk, { is: 'gone' }, id);
   }
 
   async renew(id: string, { token, ttlMs }: { readonly token: string; readonly ttlMs: number | null }): Promise<Renewed> {
@@ -175,6 +176,16 @@ export class Leases implements LeaseHost {
     const held = await claimedIfHeld(this.desk, pool, there);
     // It was over before anybody could be told of it: nothing has come of it, and it is asked anew.
     return held === null ? this.acquire(pool.state.name, asked.request, asked.signal) : this.#handedOver(pool, held, asked);
+  }
+
+  /** His lease was over before anybody could be told of it: nothing has come of it. Lines have begun, so what refuses him is one of them. */
+  async *#askedAnew(name: string, request: AcquireRequest, signal: AbortSignal): AsyncIterable<BoundLine> {
+    try {
+      yield* this.acquireBound(name, request, signal);
+    } catch (error) {
+      if (!(error instanceof PooldError)) throw error;
+      yield refusedLine(error);
+    }
   }
 
   /** What is granted to somebody who has hung up is given back at once, unless he has a key to ask for it again. */

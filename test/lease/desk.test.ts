@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { DeskRig, settled } from './desk-rig.ts';
+import type { BoundLine } from '../../src/lease/lease.ts';
+import { DeskRig, REQUEST, settled } from './desk-rig.ts';
 
 const code = (promise: Promise<unknown>) =>
   promise.then(
@@ -278,6 +279,23 @@ describe('a lease bound to its connection', () => {
     rig.tell({ do: 'stop', replica: null, now: true });
     expect(await next()).toMatchObject({ outcome: 'ended', how: 'revoked' });
     expect(await next()).toBeUndefined();
+  });
+
+  it('that is promoted and cut off before a line could tell of it is asked anew, and hears of the pool and not of a lease', async () => {
+    const rig = await DeskRig.open({});
+    const held = await rig.granted();
+    const heard: BoundLine[] = [];
+    const all = (async () => {
+      const order = { ...REQUEST, holder: 'bob', bind: 'connection' } as const;
+      for await (const line of rig.leases.acquireBound('chat', order, new AbortController().signal)) heard.push(line);
+    })();
+    await settled();
+    const released = rig.release(held.id);
+    // In the turn of the promotion, whose waiter has not been woken yet.
+    rig.leases.desk.onChange(rig.pool().state.tickets[0]?.id ?? '', () => rig.tell({ do: 'stop', replica: null, now: true }));
+    await Promise.all([released, all]);
+    expect(heard).toMatchObject([{ outcome: 'queued' }, { outcome: 'refused', code: 'pool_stopped' }]);
+    expect(rig.types('lease.')).toEqual(['lease.granted', 'lease.released', 'lease.granted', 'lease.draining', 'lease.revoked']);
   });
 
   it('is given back when nobody reads on: held, waiting, or promoted meanwhile', async () => {
