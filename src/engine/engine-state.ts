@@ -63,8 +63,8 @@ export interface Run {
   readonly killed: boolean;
   /** Somebody still used it when it was told to end. */
   readonly cut: boolean;
-  /** Monotonic; when a later daemon took it over from the one that had started it. */
-  readonly adoptedMs: number | null;
+  /** Monotonic; since when it can be asked, where for a time nobody could: a later daemon has taken it over, or its own had been held up. */
+  readonly askableMs: number | null;
 }
 
 export interface Exit {
@@ -167,13 +167,13 @@ export interface EngineState {
 export type LivePhase = Extract<Phase, { readonly run: Run }>;
 
 /** What an engine gets to show that it is ready when it was loading while no daemon could ask it. */
-const ADOPTED_GRACE_MS = 10_000;
+const ASKED_FOR_MS = 10_000;
 
 /** When a start is over that has not come to ready: `startTimeout` after the spawn, and not before somebody has had the time to ask. */
 export function startEndsMs(run: Run, startTimeoutMs: number): number {
   if (run.spawnedMs === null) return Number.POSITIVE_INFINITY;
-  const graceMs = Math.min(startTimeoutMs, ADOPTED_GRACE_MS);
-  return Math.max(run.spawnedMs + startTimeoutMs, run.adoptedMs === null ? 0 : run.adoptedMs + graceMs);
+  const graceMs = Math.min(startTimeoutMs, ASKED_FOR_MS);
+  return Math.max(run.spawnedMs + startTimeoutMs, run.askableMs === null ? 0 : run.askableMs + graceMs);
 }
 
 export function livePhase(engine: EngineState): LivePhase | null {

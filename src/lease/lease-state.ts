@@ -9,7 +9,7 @@
  *                          → lost        promoted and not claimed when the daemon died, or no longer readable in the database
  *
  * It sits in a seat of its engine's; the seat is what there is of it, so a slot is never given twice and an ended lease cannot come back.
- * Time goes before requests: what is due is ended before anything is asked.
+ * Time goes before requests: what is due is ended before anything is asked, unless nobody could have asked in time (`held-up-state.ts`).
  */
 import type { LeaseBind } from './lease.ts';
 
@@ -34,6 +34,8 @@ export interface Lease {
   readonly claimByMs: number | null;
   /** The holder has been told that its engine is draining. */
   readonly drainTold: boolean;
+  /** Its time went by while the daemon was held up; it has been given a moment for a renewal that may lie unread, and gets no other before that comes. */
+  readonly spared: boolean;
 }
 
 export type Seats = readonly (Lease | null)[];
@@ -90,7 +92,12 @@ export function expiryOf(
   maxHoldMs: number,
   nowMs: number,
 ): number | null {
-  const latestMs = maxHoldMs === 0 ? Number.POSITIVE_INFINITY : grantedMs + maxHoldMs;
+  const latestMs = latestOf({ grantedMs }, maxHoldMs);
   const endsMs = bind === 'ttl' ? Math.min(nowMs + ttlMs, latestMs) : latestMs;
   return Number.isFinite(endsMs) ? endsMs : null;
+}
+
+/** When it ends however often it is renewed. Infinity with a `maxHoldMs` of 0. */
+export function latestOf({ grantedMs }: Pick<Lease, 'grantedMs'>, maxHoldMs: number): number {
+  return maxHoldMs === 0 ? Number.POSITIVE_INFINITY : grantedMs + maxHoldMs;
 }

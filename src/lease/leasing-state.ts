@@ -104,7 +104,7 @@ function ofLease(turn: Turn, event: About, held: Held): LeaseAnswer {
 function renewed(turn: Turn, held: Held, ttlMs: number | null): Held {
   const lease = { ...held.lease, ttlMs: ttlMs ?? held.lease.ttlMs };
   const expiresMs = expiryOf(lease, maxHoldOf(turn.state), turn.env.nowMs);
-  const after = seatChanged(turn, held, { ttlMs: lease.ttlMs, expiresMs, renewals: lease.renewals + 1, claimByMs: null });
+  const after = seatChanged(turn, held, { ttlMs: lease.ttlMs, expiresMs, renewals: lease.renewals + 1, claimByMs: null, spared: false });
   emit(turn, 'lease.renewed', { lease: lease.id, holder: lease.holder, slot: lease.slot }, generationIn(turn.state, held.seat));
   return after;
 }

@@ -18,7 +18,12 @@ export function opened(turn: Turn): void {
       if (lease === null || engine === undefined || livePhase(engine) === null) continue;
       const held = { lease, seat: seatOf(engine, lease) };
       if (lease.claimByMs !== null) leaseEnded(turn, held, 'lost', 'promoted, and not claimed before the daemon ended');
-      else seatChanged(turn, held, { bind: 'ttl', expiresMs: expiryOf({ ...lease, bind: 'ttl' }, maxHoldOf(turn.state), nowMs) });
+      else
+        seatChanged(turn, held, {
+          bind: 'ttl',
+          expiresMs: expiryOf({ ...lease, bind: 'ttl' }, maxHoldOf(turn.state), nowMs),
+          spared: false,
+        });
     }
   }
 }

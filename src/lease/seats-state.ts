@@ -2,13 +2,14 @@
 import type { Ticket } from '../admission/admission-state.ts';
 import type { EngineState } from '../engine/engine-state.ts';
 import { engineId } from '../engine/identity.ts';
+import { HEARING_MS, missed } from '../pool/held-up-state.ts';
 import type { PoolState } from '../pool/pool-state.ts';
 import type { Turn } from '../pool/turn.ts';
 import { allEngines, currentSpec, emit, generationIn, put, specOf, stampOf } from '../pool/turn.ts';
 import type { LeaseEnd } from './lease.ts';
 import type { Held } from './lease-events.ts';
 import type { Lease, Seat } from './lease-state.ts';
-import { expiryOf, freeSlot, leaseDueMs, leasesIn, seated, takenOf, tokenOf } from './lease-state.ts';
+import { expiryOf, freeSlot, latestOf, leaseDueMs, leasesIn, seated, takenOf, tokenOf } from './lease-state.ts';
 
 /** What a lease is asked for with; a ticket is one of these. */
 export type Asked = Pick<Ticket, 'leaseId' | 'holder' | 'client' | 'ttlMs' | 'bind' | 'key'>;
@@ -79,6 +80,7 @@ export function seatTaken(turn: Turn, engine: EngineState, asked: Asked, claimBy
     key: asked.key,
     claimByMs,
     drainTold: engine.closing !== null,
+    spared: false,
   };
   turn.state = { ...turn.state, tokens: { ...tokens, issued } };
   leaseDueBy(turn, leaseDueMs(lease));
@@ -140,25 +142,27 @@ export function leasesExpired(turn: Turn): void {
     for (const lease of engine.seats) {
       if (lease === null || leaseDueMs(lease) > nowMs) continue;
       const held = { lease, seat: seatOf(engine, lease) };
-      if (lease.claimByMs !== null && lease.claimByMs <= nowMs) {
-        leaseEnded(
-          turn,
-          held,
-          'expired',
-          `nobody claimed the slot of ${idOf(turn, engine)} within ${claimOf(turn.state)} ms of the promotion`,
-        );
-      } else {
-        const { maxHoldMs } = currentSpec(turn.state).leases;
-        const over = lease.bind === 'connection' || (maxHoldMs > 0 && nowMs >= lease.grantedMs + maxHoldMs);
-        leaseEnded(
-          turn,
-          held,
-          'expired',
-          over ? `held for ${maxHoldMs} ms, the pool's leases.maxHold` : `not renewed within its TTL of ${lease.ttlMs} ms`,
-        );
-      }
+      const latestMs = latestOf(lease, maxHoldOf(turn.state));
+      if (!lease.spared && nowMs < latestMs && missed(leaseDueMs(lease), nowMs))
+        seatChanged(turn, held, sparedUntil(lease, nowMs + HEARING_MS, latestMs));
+      else leaseEnded(turn, held, 'expired', expiryText(turn, held));
     }
   }
+}
+
+function sparedUntil({ expiresMs, claimByMs }: Lease, untilMs: number, latestMs: number): Partial<Lease> {
+  const later = (dueMs: number | null): number | null => (dueMs === null ? null : Math.min(Math.max(dueMs, untilMs), latestMs));
+  return { expiresMs: later(expiresMs), claimByMs: later(claimByMs), spared: true };
+}
+
+function expiryText(turn: Turn, { lease, seat }: Held): string {
+  const { nowMs } = turn.env;
+  if (lease.claimByMs !== null && lease.claimByMs <= nowMs) {
+    return `nobody claimed the slot of ${idOf(turn, seat)} within ${claimOf(turn.state)} ms of the promotion`;
+  }
+  const maxHoldMs = maxHoldOf(turn.state);
+  if (lease.bind === 'connection' || nowMs >= latestOf(lease, maxHoldMs)) return `held for ${maxHoldMs} ms, the pool's leases.maxHold`;
+  return `not renewed within its TTL of ${lease.ttlMs} ms`;
 }
 
 export function leaseDueBy(turn: Turn, dueMs: number): void {
@@ -173,6 +177,6 @@ function claimOf(state: PoolState): number {
   return currentSpec(state).queue.claimMs;
 }
 
-function idOf(turn: Turn, { replica }: EngineState): string {
+function idOf(turn: Turn, { replica }: Seat): string {
   return engineId({ pool: turn.state.name, replica });
 }

@@ -102,7 +102,7 @@ export function adopted(turn: Turn, engine: EngineState, identity: Identity): vo
     ...live.run,
     identity,
     samples: afterAbsence(live.run.samples),
-    adoptedMs: turn.env.nowMs,
+    askableMs: turn.env.nowMs,
     spawnedMs: live.run.spawnedMs ?? turn.env.nowMs,
   };
   const ref = refOf(turn, engine);
@@ -155,7 +155,7 @@ export function recovered(
   const engine = engineAt(turn, about.replica);
   if (isLive(engine) || engine.generation > about.generation) return;
   const { identity, port, device, side } = found;
-  const run = { ...newRun(turn, turn.state.specId, 'first'), identity, port, device, adoptedMs: turn.env.nowMs, spawnedMs: turn.env.nowMs };
+  const run = { ...newRun(turn, turn.state.specId, 'first'), identity, port, device, askableMs: turn.env.nowMs, spawnedMs: turn.env.nowMs };
   const known = put(turn, {
     ...engine,
     side,

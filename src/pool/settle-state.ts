@@ -20,6 +20,7 @@ import { poolDrainSettled } from './drain-state.ts';
 import { killTimeElapsed, stopTold } from './endings-state.ts';
 import { backoffAnnounced, succeeded } from './failures-state.ts';
 import { dueAtMs, gatesAt } from './gates-state.ts';
+import { missed } from './held-up-state.ts';
 import { nextLeaseDueMs } from './lease-due-state.ts';
 import { levelAnnounced } from './restarts-state.ts';
 import { rollingAdvanced } from './rolling-state.ts';
@@ -27,7 +28,7 @@ import { waitingScaleActed } from './scale-state.ts';
 import { startsAsked } from './start-commands-state.ts';
 import { becameReady, startBegun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
-import { allEngines, currentSpec, emit, engineAt, engineIn, put, specOf } from './turn.ts';
+import { allEngines, currentSpec, emit, engineAt, engineIn, put, putRun, specOf } from './turn.ts';
 import { isWanted, mayStart, poolIsWanted, wantedReplicas } from './wanted-state.ts';
 
 /** At SIGTERM nobody is waited for longer than this, whatever the pool's own deadline. product.md, "Who decides". */
@@ -130,7 +131,15 @@ function startTimeElapsed(turn: Turn, engine: EngineState): void {
   const spec = specOf(turn.state, live.run.specId);
   const { nowMs } = turn.env;
   if (isUnprobed(spec) && nowMs >= live.run.spawnedMs + spec.readyAfterMs) becameReady(turn, engine);
-  else if (nowMs >= startEndsMs(live.run, spec.startTimeoutMs)) stopTold(turn, engine, 'start_timeout');
+  else startEnded(turn, engine, startEndsMs(live.run, spec.startTimeoutMs));
+}
+
+/** Not before it could be asked: the answers of one that was asked long ago may lie there unread. */
+function startEnded(turn: Turn, engine: EngineState, endsMs: number): void {
+  const { nowMs } = turn.env;
+  if (nowMs < endsMs) return;
+  if (missed(endsMs, nowMs) && livePhase(engine)?.run.askableMs === null) putRun(turn, engine, { askableMs: nowMs });
+  else stopTold(turn, engine, 'start_timeout');
 }
 
 /** It was kept out for what its holders had said of it: now its probes count again. */

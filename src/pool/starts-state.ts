@@ -82,7 +82,7 @@ export function newRun(turn: Turn, specId: string, cause: StartCause): Run {
     exit: null,
     killed: false,
     cut: false,
-    adoptedMs: null,
+    askableMs: null,
   };
 }
 

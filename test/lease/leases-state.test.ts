@@ -112,6 +112,41 @@ describe('a lease', () => {
     expect(s.seats).toEqual(['b chat/0 slot 0']);
   });
 
+  it('whose time went by while the daemon was held up gets a second for what lies unread, once until it is renewed', () => {
+    const s = new LeaseScript({ slots: 3, leases: { maxHoldMs: 100_000 } }).until(2);
+    s.acquires('renews', 'silent', 'old');
+    s.acquire('waits', { patience: { waitMs: 600_000 } });
+    s.renew(s.held('old'), 98_000);
+    // Stopped until now: no timer has fired.
+    s.nowMs = 50_000;
+    expect(s.renew(s.held('renews'))).toBe('renewed');
+    expect(s.ends).toEqual([]);
+    s.until(50.9);
+    expect(s.ends).toEqual([]);
+    s.until(51);
+    expect(s.ends).toEqual(['silent expired']);
+    expect(s.seats).toEqual(['renews chat/0 slot 0', 'waits chat/0 slot 1', 'old chat/0 slot 2']);
+    // And again: who has been heard of since is spared again, beyond maxHold nobody.
+    s.nowMs = 110_000;
+    expect(s.renew(s.held('renews'))).toBe('gone');
+    expect(s.ends).toEqual(['silent expired', 'renews expired', 'old expired']);
+    expect(s.renew(s.held('waits'))).toBe('renewed');
+  });
+
+  it('is not spared for being noticed a little late, nor twice in a row', () => {
+    const s = new LeaseScript().until(2);
+    s.acquires('a', 'b');
+    s.nowMs = 32_200;
+    expect(s.renew(s.held('a'))).toBe('gone');
+    const twice = new LeaseScript().until(2);
+    twice.acquires('a');
+    twice.nowMs = 40_000;
+    twice.send({ type: 'tick' });
+    expect(twice.ends).toEqual([]);
+    twice.nowMs = 50_000;
+    expect(twice.renew(twice.held('a'))).toBe('gone');
+  });
+
   it('sequence 27: time and exits go before requests', () => {
     const s = new LeaseScript({ replicas: 2, slots: 1 }).until(2);
     s.acquires('a', 'b');

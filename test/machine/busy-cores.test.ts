@@ -5,6 +5,7 @@ import { request } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Event } from '../../src/events/event.ts';
+import { HEARING_MS } from '../../src/pool/held-up-state.ts';
 import { endRigsAfterEach } from './each.ts';
 import { endOf, take } from './holding.ts';
 import { Rig, until } from './rig.ts';
@@ -59,7 +60,10 @@ it('leases, drains and back-offs are never early, and late by no more than promi
     ),
   ];
   expect(lateMs.length).toBeGreaterThanOrEqual(7);
-  expect(Math.max(...lateMs)).toBeLessThanOrEqual(PROMISED_MS + (await longestLagMs(rig, before)));
+  const lagMs = await longestLagMs(rig, before);
+  // Held up for so long it hears first who may have spoken in time.
+  const hearingMs = lagMs > PROMISED_MS ? HEARING_MS : 0;
+  expect(Math.max(...lateMs)).toBeLessThanOrEqual(PROMISED_MS + lagMs + hearingMs);
   await rig.endsClean();
 });
 

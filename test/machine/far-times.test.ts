@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { ClientError } from '../../src/client/client-error.ts';
 import { endRigsAfterEach } from './each.ts';
 import { FakeClock } from './fake-clock.ts';
-import { stateOf, take } from './holding.ts';
+import { endOf, stateOf, take } from './holding.ts';
 import { Rig } from './rig.ts';
 
 endRigsAfterEach();
@@ -51,11 +51,9 @@ it('thirty days are thirty days: of a lease, its longest hold, a drain, a back-o
   expect(await rig.reaches('failing/0', 'backoff', 1)).toMatchObject({ generation: 2 });
   expect(await rig.reaches('broken/0', 'backoff', 1)).toMatchObject({ generation: 2 });
   await rig.poolReaches('drained', 'drained');
-  expect(await Promise.all([leased, longest, drained].map((held) => stateOf(rig, held)))).toEqual([
-    { how: 'expired' },
-    { how: 'expired' },
-    { how: 'forced' },
-  ]);
+  // The one that may be renewed has a moment for a renewal that might lie unread after such a leap.
+  const ends = await Promise.all([leased, longest, drained].map((held) => endOf(rig, held)));
+  expect(ends.map(({ how }) => how)).toEqual(['expired', 'expired', 'forced']);
   expect(await waited).toEqual(['queued', 'refused queue_timeout']);
   await rig.client.leases.release(queued.lease.id, { token: queued.lease.token, outcome: null });
   await rig.endsClean();

@@ -57,6 +57,17 @@ describe('a start', () => {
     expect(s.probe(0, 'readiness', true).states()).toBe('ready');
   });
 
+  it('that ran through a time in which the daemon was held up is asked once more before startTimeout ends it', () => {
+    const late = new Script({ probes: { startup: STARTUP }, startTimeoutMs: 5_000 }).engine(0, { ...neverReady }).until(1);
+    late.nowMs = 60_000;
+    late.send({ type: 'tick' });
+    expect(late.states()).toBe('starting');
+    late.until(64.9);
+    expect(late.states()).toBe('starting');
+    late.until(65.2);
+    expect(late.history[0]).toMatchObject({ class: 'start_timeout', uptimeMs: 65_100 });
+  });
+
   it('is told to stop at startTimeout, counted from the spawn and not from the preflight', () => {
     const s = new Script({ probes: { startup: STARTUP }, startTimeoutMs: 10_000 }).engine(0, { ...neverReady, preflightS: 30 }).until(39.9);
     expect(s.states()).toBe('starting');
