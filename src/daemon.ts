@@ -181,7 +181,6 @@ async function takeUp(ground: Ground, parts: TakeUp): Promise<Pools> {
     pools: restored.pools,
     leases,
     subscribe: bus.subscribe.bind(bus),
-    publish,
     external,
     exit: (engines, actor) => told({ engines, by: actor.by }),
   });

@@ -2,13 +2,18 @@
 import { mkdirSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import type { PoolSpec } from '../config/spec.ts';
+import type { LogLine, LogQuery } from '../pool/host.ts';
+import type { Warn } from './complaints.ts';
 import { freezeTree } from './freeze.ts';
 import type { Identity, Side } from './identity.ts';
 import { sideStem } from './identity.ts';
 import type { EngineLog } from './logs/log-file.ts';
 import { openLog } from './logs/log-file.ts';
 import { LogSweep } from './logs/log-sweep.ts';
+import { readLog } from './logs/read-log.ts';
 import type { Tree } from './tree.ts';
+
+const SIDES = ['a', 'b'] as const satisfies readonly Side[];
 
 /** One of a replica's two logs. */
 export interface Place {
@@ -22,7 +27,7 @@ export interface EngineLogsOptions {
   readonly logDir: string;
   readonly tree: Tree;
   readonly living: (place: Place) => Identity | null;
-  readonly warn: (facts: Readonly<Record<string, unknown>>, message: string) => void;
+  readonly warn: Warn;
   readonly dropped: (pool: string, replica: number, bytes: number) => void;
 }
 
@@ -55,6 +60,25 @@ export class EngineLogs {
     this.#logs.set(id, opening);
     opening.catch(() => this.#logs.delete(id));
     return opening;
+  }
+
+  /** The highest that either side's log tells of. */
+  async lastGeneration(spec: PoolSpec, replica: number): Promise<number> {
+    const logs = await Promise.all(SIDES.map((side) => this.of(spec, { replica, side })));
+    return Math.max(...logs.map((log) => log.lastGeneration));
+  }
+
+  /** A generation that ran beside another has its words in the other side's log. */
+  async *read(
+    spec: PoolSpec,
+    { replica, side }: { readonly replica: number; readonly side: Side },
+    query: LogQuery,
+    signal: AbortSignal,
+  ): AsyncIterable<LogLine> {
+    const own = await this.of(spec, { replica, side });
+    const elsewhere = query.generation !== null && !own.knows(query.generation);
+    const log = elsewhere ? await this.of(spec, { replica, side: side === 'a' ? 'b' : 'a' }) : own;
+    yield* readLog(log, query, signal);
   }
 
   /** Of the logs that are open. */

@@ -4,20 +4,20 @@ import type { PoolSpec } from '../config/spec.ts';
 import type { HistoryEntry, LogLine, LogQuery } from '../pool/host.ts';
 import type { Evidence } from '../pool/pool-events.ts';
 import type { FailedStart, Findings, Found, Living, Order, Preflight, Room } from '../pool/room.ts';
+import type { Warn } from './complaints.ts';
+import { Complaints } from './complaints.ts';
 import { EngineLogs } from './engine-logs.ts';
 import type { Executable, Exit } from './engine-state.ts';
 import { fileAt } from './executable.ts';
 import type { EngineExit } from './exits.ts';
-import { thawTree } from './freeze.ts';
 import { Handoffs } from './handoff.ts';
-import { runHook, stopCommand } from './hooks.ts';
-import type { EngineRef, Identity, Side } from './identity.ts';
+import { runHook } from './hooks.ts';
+import type { EngineRef, Identity } from './identity.ts';
 import { engineId } from './identity.ts';
 import { instanceOf } from './instance.ts';
 import { gatherEvidence } from './logs/evidence.ts';
 import type { CompiledPattern } from './logs/patterns.ts';
 import { compilePatterns } from './logs/patterns.ts';
-import { readLog } from './logs/read-log.ts';
 import { NotifySockets } from './notify/notify-sockets.ts';
 import { executableOf, planEngine } from './plan.ts';
 import { Ports, portOwner } from './ports.ts';
@@ -29,6 +29,7 @@ import type { Resident } from './residents.ts';
 import { keyOf, Residents } from './residents.ts';
 import { EngineRoom } from './room.ts';
 import type { ProbeResult } from './samples-state.ts';
+import { Stops } from './stops.ts';
 
 export interface PoolRoomOptions {
   readonly clock: Clock;
@@ -46,17 +47,17 @@ export interface PoolRoomOptions {
   /** Ports that pools name themselves. */
   readonly fixedPorts: ReadonlySet<number>;
   /** What went wrong beside a decision: a limit left out, a rotation, a file that could not be written. */
-  readonly warn: (facts: Readonly<Record<string, unknown>>, message: string) => void;
+  readonly warn: Warn;
   readonly dropped: (pool: string, replica: number, bytes: number) => void;
   readonly probeFailed: (ref: EngineRef, probe: ProbeResult['kind']) => void;
 }
 
-const SIDES = ['a', 'b'] as const satisfies readonly Side[];
-
 export class PoolRoom implements Room {
   readonly containment: 'cgroup' | 'weak';
   readonly #options: PoolRoomOptions;
+  readonly #complaints: Complaints;
   readonly #room: EngineRoom;
+  readonly #stops: Stops;
   readonly #ports: Ports;
   readonly #logs: EngineLogs;
   readonly #handoffs: Handoffs;
@@ -68,12 +69,14 @@ export class PoolRoom implements Room {
   /** Makes its directories; throws what that throws. */
   constructor(options: PoolRoomOptions) {
     this.#options = options;
+    this.#complaints = new Complaints(options.warn);
     this.#room = new EngineRoom({
       ...options,
       exited: (exit, seen) => this.#residents.ended(exit.ref, exitOf(exit, seen)),
-      launcherLost: (ref) =>
-        options.warn({ engine: engineId(ref) }, 'the launcher was killed: the engine goes on, its exit code will not be known'),
+      launcherLost: (ref) => this.#complaints.warn(ref, 'the launcher was killed: the engine goes on, its exit code will not be known'),
     });
+    const { host, tree } = this.#room;
+    this.#stops = new Stops({ host, tree, complaints: this.#complaints, instance: (ref) => this.#instance(ref) });
     this.containment = this.#room.containment.by;
     if (this.#room.containment.by === 'weak') {
       options.warn(
@@ -82,10 +85,10 @@ export class PoolRoom implements Room {
       );
     }
     this.#ports = new Ports(options.ports, options.fixedPorts);
-    this.#logs = new EngineLogs({ ...options, living: (place) => this.#residents.at(place)?.identity ?? null, tree: this.#room.tree });
+    this.#logs = new EngineLogs({ ...options, living: (place) => this.#residents.at(place)?.identity ?? null, tree });
     this.#handoffs = new Handoffs(options.handoffDir);
     this.#notify = new NotifySockets(options);
-    this.#preparations = new Preparations(this.#room.host);
+    this.#preparations = new Preparations(host);
   }
 
   prepare(spec: PoolSpec): Promise<string | null> {
@@ -128,7 +131,7 @@ export class PoolRoom implements Room {
         this.#notify.remove(instance);
         return { class: launched.class, message: launched.message };
       }
-      for (const warning of launched.warnings) this.#options.warn({ engine: engineId(ref) }, warning);
+      for (const warning of launched.warnings) this.#complaints.warn(ref, warning);
       this.#moveIn(order, launched.identity);
       return launched.identity;
     } catch (error) {
@@ -148,7 +151,7 @@ export class PoolRoom implements Room {
     const resident = this.#residents.of(living.ref);
     if (resident === undefined) return;
     resident.probes ??= this.#startProbes(living, resident, report);
-    resident.probes.then((probes) => probes.setPhase(phase)).catch((error: Error) => this.#warn(living.ref, 'probe', error));
+    resident.probes.then((probes) => probes.setPhase(phase)).catch(this.#complaints.of(living.ref, 'probe'));
   }
 
   async #startProbes(living: Living, resident: Resident, report: (result: ProbeResult) => void): Promise<ProbeWatch> {
@@ -174,38 +177,28 @@ export class PoolRoom implements Room {
 
   writeHandoff(living: Living): void {
     const { ref, identity } = living;
-    this.#try(ref, 'write the pid file of', () => this.#handoffs.writePid(ref, identity.pid));
-    this.#try(ref, 'write the handoff file of', () => this.#handoffs.write(living));
+    this.#complaints.tried(ref, 'write the pid file of', () => this.#handoffs.writePid(ref, identity.pid));
+    this.#complaints.tried(ref, 'write the handoff file of', () => this.#handoffs.write(living));
   }
 
   removeHandoff(ref: EngineRef): void {
-    this.#try(ref, 'remove the handoff file of', () => this.#handoffs.remove(ref));
+    this.#complaints.tried(ref, 'remove the handoff file of', () => this.#handoffs.remove(ref));
   }
 
   signal(identity: Identity, ref: EngineRef, signal: string): void {
-    this.#try(ref, `send ${signal} to`, () => this.#room.tree.signal(identity, signal as NodeJS.Signals));
+    this.#stops.signal(identity, ref, signal);
   }
 
   terminate(living: Living): void {
-    const { spec, identity, ref } = living;
-    const bySignal = (): void =>
-      this.#try(ref, 'stop', () => this.#room.tree.terminate(identity, spec.engine.stopSignal as NodeJS.Signals));
-    if (spec.stop.command === null) return bySignal();
-    stopCommand(this.#room.host, living, { instance: this.#instance(ref), command: spec.stop.command })
-      .then((problem) => {
-        if (problem === null) return;
-        this.#options.warn({ engine: engineId(ref) }, `its stop command ${problem}: it gets ${spec.engine.stopSignal} instead`);
-        bySignal();
-      })
-      .catch((error: Error) => this.#warn(ref, 'stop', error));
+    this.#stops.terminate(living);
   }
 
   terminateRest(living: Living): void {
-    this.#room.tree.terminateRest(living.identity).catch((error: Error) => this.#warn(living.ref, 'stop what is left of', error));
+    this.#stops.terminateRest(living);
   }
 
   kill(living: Living): void {
-    this.#room.tree.kill(living.identity).catch((error: Error) => this.#warn(living.ref, 'kill', error));
+    this.#stops.kill(living);
   }
 
   async gone(living: Living, exit: () => Exit | null): Promise<Evidence> {
@@ -233,7 +226,7 @@ export class PoolRoom implements Room {
 
   release(ref: EngineRef): void {
     const resident = this.#residents.of(ref);
-    this.#try(ref, 'tidy up after', () => {
+    this.#complaints.tried(ref, 'tidy up after', () => {
       this.#room.release(ref, resident?.identity ?? null);
       this.#handoffs.remove(ref);
       if (resident !== undefined) this.#handoffs.removePid(ref, resident.identity.pid);
@@ -267,11 +260,11 @@ export class PoolRoom implements Room {
       if (port !== null && !this.#ports.keep(portOwner({ ...one.ref, side: order.side }), port))
         this.#options.warn({ engine: engineId(one.ref), port }, 'its port is another engine’s too');
       // What has lost its main process may stand still, too, and could not hear that it is to end.
-      this.#thaw(one);
+      this.#stops.thaw(one);
       if (one.is === 'alive') return { is: 'alive', identity: one.identity };
       return { is: 'ended', identity: one.identity, exit: exitOf(one.exit, 'adoption') };
     });
-    for (const stray of strays) this.#thaw(stray);
+    for (const stray of strays) this.#stops.thaw(stray);
     return { found: answers, strays };
   }
 
@@ -282,17 +275,12 @@ export class PoolRoom implements Room {
     this.#room.watch(ref, identity);
   }
 
-  async lastGeneration(spec: PoolSpec, replica: number): Promise<number> {
-    const logs = await Promise.all(SIDES.map((side) => this.#logs.of(spec, { replica, side })));
-    return Math.max(...logs.map((log) => log.lastGeneration));
+  lastGeneration(spec: PoolSpec, replica: number): Promise<number> {
+    return this.#logs.lastGeneration(spec, replica);
   }
 
-  async *logs({ replica, side, spec }: Parameters<Room['logs']>[0], query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> {
-    const own = await this.#logs.of(spec, { replica, side });
-    // A generation that ran beside another has its words in the other log.
-    const elsewhere = query.generation !== null && !own.knows(query.generation);
-    const log = elsewhere ? await this.#logs.of(spec, { replica, side: side === 'a' ? 'b' : 'a' }) : own;
-    yield* readLog(log, query, signal);
+  logs({ replica, side, spec }: Parameters<Room['logs']>[0], query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> {
+    return this.#logs.read(spec, { replica, side }, query, signal);
   }
 
   /** Bytes that each replica's log has ever been given, as far as the last look saw. */
@@ -313,16 +301,12 @@ export class PoolRoom implements Room {
     await this.#logs.close();
   }
 
-  #thaw({ ref, identity }: { readonly ref: EngineRef; readonly identity: Identity }): void {
-    thawTree(this.#room.tree, identity).catch((error: Error) => this.#warn(ref, 'thaw', error));
-  }
-
   /** The pid file names the engine that serves: one beside it has it when it takes over. */
   #moveIn({ ref, side }: Pick<Order, 'ref' | 'side'>, identity: Identity): void {
     const beside = this.#residents.at({ ...ref, side: side === 'a' ? 'b' : 'a' }) !== null;
     this.#residents.moveIn(ref, side, identity);
     if (beside) return;
-    this.#try(ref, 'write the pid file of', () => this.#handoffs.writePid(ref, identity.pid));
+    this.#complaints.tried(ref, 'write the pid file of', () => this.#handoffs.writePid(ref, identity.pid));
   }
 
   #moveOut(ref: EngineRef): void {
@@ -339,18 +323,6 @@ export class PoolRoom implements Room {
 
   #instance(ref: EngineRef): string {
     return instanceOf(this.#options.stateInstance, ref);
-  }
-
-  #try(ref: EngineRef, what: string, act: () => unknown): void {
-    try {
-      act();
-    } catch (error) {
-      this.#warn(ref, what, error as Error);
-    }
-  }
-
-  #warn(ref: EngineRef, what: string, error: Error): void {
-    this.#options.warn({ engine: engineId(ref), err: error }, `cannot ${what} ${engineId(ref)}: ${error.message}`);
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Pool } from '../pool/pool.ts';
+import { PoolIndex } from '../pool/pool-index.ts';
 import type { PoolState } from '../pool/pool-state.ts';
 import { allEngines } from '../pool/turn.ts';
 import type { LeaseEars } from './lease-ears.ts';
@@ -31,7 +32,8 @@ export interface DeskListener {
 }
 
 export class LeaseDesk implements LeaseEars {
-  readonly #pools = new Map<string, Pool>();
+  /** Those whose leases it has taken up. */
+  pools = new PoolIndex([]);
   readonly #open = new Map<number, (answer: LeaseAnswer) => void>();
   readonly #places = new Map<string, Place>();
   /** Of tickets that wait: their pool. */
@@ -51,19 +53,9 @@ export class LeaseDesk implements LeaseEars {
 
   /** Takes up what the pools hold already. `past`: what a former daemon had stored of ended leases, oldest first. */
   serves(pools: readonly Pool[], past: readonly PastLease[]): void {
-    for (const pool of pools) {
-      this.#pools.set(pool.state.name, pool);
-      for (const { lease, seat } of heldIn(pool.state)) this.#places.set(lease.id, { pool: pool.state.name, seat });
-    }
+    this.pools = new PoolIndex(pools);
+    for (const { state } of pools) for (const { lease, seat } of heldIn(state)) this.#places.set(lease.id, { pool: state.name, seat });
     for (const one of past) this.#pastLeases.put(one.held.lease.id, one);
-  }
-
-  pool(name: string): Pool | null {
-    return this.#pools.get(name) ?? null;
-  }
-
-  get pools(): readonly Pool[] {
-    return [...this.#pools.values()];
   }
 
   ask(pool: Pool, question: Question): Promise<LeaseAnswer> {
@@ -82,7 +74,7 @@ export class LeaseDesk implements LeaseEars {
   /** The lease as it is held now; null when it is not. */
   held(id: string): { readonly pool: Pool; readonly held: Held } | null {
     const place = this.#places.get(id);
-    const pool = place === undefined ? undefined : this.#pools.get(place.pool);
+    const pool = place === undefined ? undefined : this.pools.get(place.pool);
     const held = place === undefined || pool === undefined ? null : heldAt(pool.state, place.seat, id);
     return held === null || pool === undefined ? null : { pool, held };
   }
@@ -98,12 +90,12 @@ export class LeaseDesk implements LeaseEars {
 
   /** Of a lease that is not held: whether there has been one of that id. */
   hasEnded(id: string): boolean {
-    return this.pastLease(id) !== null || this.pools.some(({ state }) => this.#ids.gave(id, state.tokens.epoch));
+    return this.pastLease(id) !== null || this.pools.all.some(({ state }) => this.#ids.gave(id, state.tokens.epoch));
   }
 
   /** The pool in whose queue it is, or null. */
   ticketPool(id: string): Pool | null {
-    const pool = this.#pools.get(this.#waiting.get(id) ?? '') ?? null;
+    const pool = this.pools.get(this.#waiting.get(id) ?? '') ?? null;
     return pool?.state.tickets.some((ticket) => ticket.id === id) ? pool : null;
   }
 

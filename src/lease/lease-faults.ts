@@ -55,14 +55,6 @@ export function ticketOver({ refused, state, pool, ticket }: PastTicket): PooldE
   return new PooldError('ticket_not_found', `cannot find the ticket ${ticket.id}: it has ${state} the queue of ${pool}`, { pool });
 }
 
-export function poolNamed(desk: LeaseDesk, name: string): Pool {
-  const pool = desk.pool(name);
-  if (pool !== null) return pool;
-  const known = desk.pools.map(({ state }) => state.name).toSorted();
-  const says = known.length === 0 ? 'there are none' : `there are ${known.slice(0, 10).join(', ')}${known.length > 10 ? ' …' : ''}`;
-  throw new PooldError('pool_not_found', `cannot find the pool ${name}: ${says}`, { pool: name });
-}
-
 export function leaseHeld(desk: LeaseDesk, id: string): { readonly pool: Pool; readonly held: Held } {
   const there = desk.held(id);
   if (there !== null) return there;

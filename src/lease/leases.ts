@@ -24,7 +24,7 @@ import type {
 } from './lease.ts';
 import { heldIn, LeaseDesk } from './lease-desk.ts';
 import type { Held } from './lease-events.ts';
-import { faultOf, leaseHeld, notFound, poolNamed, refusalOf, stale, ticketOver, ttlChecked } from './lease-faults.ts';
+import { faultOf, leaseHeld, notFound, refusalOf, stale, ticketOver, ttlChecked } from './lease-faults.ts';
 import { LeaseKeys } from './lease-keys.ts';
 import type { Seen } from './lease-view.ts';
 import { grantedOf, leaseStatusOf, renewedOf } from './lease-view.ts';
@@ -73,7 +73,7 @@ export class Leases implements LeaseHost {
   }
 
   async acquire(name: string, request: AcquireRequest, signal: AbortSignal): Promise<Acquired> {
-    const pool = poolNamed(this.desk, name);
+    const pool = this.desk.pools.of(name);
     const { ticketId, answer } = await this.#acquiring.ask(pool, request);
     if (answer.is === 'granted') return this.#handedOver(pool, answer.held, { request, signal });
     if (answer.is !== 'queued') throw refusalOf(answer, 'cannot lease an engine');
@@ -84,7 +84,7 @@ export class Leases implements LeaseHost {
   }
 
   async *acquireBound(name: string, request: AcquireRequest, signal: AbortSignal): AsyncIterable<BoundLine> {
-    const pool = poolNamed(this.desk, name);
+    const pool = this.desk.pools.of(name);
     const { ticketId, answer } = await this.#acquiring.ask(pool, request);
     if (answer.is !== 'granted' && answer.is !== 'queued') throw refusalOf(answer, 'cannot lease an engine');
     const parts = { desk: this.desk, clock: this.#clock, pool, signal };
@@ -141,7 +141,7 @@ export class Leases implements LeaseHost {
   }
 
   leases({ pool: name, holder, olderMs }: LeaseFilter): readonly LeaseStatus[] {
-    const pools = name === null ? this.desk.pools : [poolNamed(this.desk, name)];
+    const pools = name === null ? this.desk.pools.all : [this.desk.pools.of(name)];
     const all = pools.flatMap(({ state }) => heldIn(state).map((held) => leaseStatusOf(state, held, this.#seen())));
     return all
       .filter((lease) => (holder === null || lease.holder === holder) && (olderMs === null || lease.heldMs >= olderMs))

@@ -8,7 +8,7 @@ import type { Estimator } from './estimator.ts';
 import type { TicketStatus, Waiter } from './lease.ts';
 import type { LeaseDesk } from './lease-desk.ts';
 import type { LeaseAnswer } from './lease-events.ts';
-import { poolNamed, refusalOf, ticketNotFound } from './lease-faults.ts';
+import { refusalOf, ticketNotFound } from './lease-faults.ts';
 import { estimatedOf, grantedOf, placeOf, queuedOf, waiterOf } from './lease-view.ts';
 import type { PastTicket } from './past-leases.ts';
 
@@ -33,7 +33,7 @@ export class Tickets {
   }
 
   queue(name: string): readonly Waiter[] {
-    const { state } = poolNamed(this.#desk, name);
+    const { state } = this.#desk.pools.of(name);
     const nowMs = this.#clock.nowMs();
     const given = { estimates: this.#estimator.of(state), nowMs };
     return inOrder(state.tickets, { nowMs, agingMs: currentSpec(state).queue.agingMs }).map((ticket) => waiterOf(state, ticket, given));

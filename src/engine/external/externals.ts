@@ -15,6 +15,7 @@ import type { PoolSpec } from '../../config/spec.ts';
 import type { Happening } from '../../events/event.ts';
 import type { EngineStatus } from '../../pool/status.ts';
 import { stamp } from '../../stamp.ts';
+import type { Warn } from '../complaints.ts';
 import type { ProbeOutcome } from '../probes/outcome.ts';
 import { probeExternal, thresholdsFor } from './external-probe.ts';
 import type { Answers } from './external-state.ts';
@@ -31,7 +32,7 @@ export interface ExternalsOptions {
   /** What a pool runs by, or null when there is none of that name. */
   readonly specOf: (pool: string) => PoolSpec | null;
   readonly publish: (happening: Happening) => void;
-  readonly warn: (facts: Readonly<Record<string, unknown>>, message: string) => void;
+  readonly warn: Warn;
 }
 
 /** Between an event in the directory and the look at it: a writer is seldom done with one. */
