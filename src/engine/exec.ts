@@ -1,14 +1,16 @@
 /** Runs one short command to its end: prepare, preflight, exec probe, onExit, stop.command. Engines are not run from here. */
 import type { Readable } from 'node:stream';
-import { execa } from 'execa';
 import type { Clock } from '../clock.ts';
 import { pause } from '../clock.ts';
+import type { Child } from './child.ts';
+import { startChild } from './child.ts';
 import { findExecutable } from './executable.ts';
+import type { PosixSpawn, SpawnOrder } from './posix-spawn.ts';
+import { loadPosixSpawn } from './posix-spawn.ts';
 import { allPids, liveStat } from './proc.ts';
 import type { User } from './surroundings.ts';
 import { stripped } from './surroundings.ts';
 import { timeLimit } from './time-limit.ts';
-import { UNAIDED } from './unaided.ts';
 
 export interface CommandOrder {
   readonly argv: readonly string[];
@@ -21,6 +23,8 @@ export interface CommandOrder {
   readonly outputBytes?: number;
   /** Kills it, with its group, before its time. */
   readonly abort?: AbortSignal;
+  /** Null where there is none: Node's own spawn does it then. The platform's unless told. */
+  readonly posixSpawn?: () => Promise<PosixSpawn | null>;
 }
 
 export interface CommandResult {
@@ -42,62 +46,44 @@ export async function runCommand(clock: Clock, order: CommandOrder): Promise<Com
   const found = findExecutable(order.argv[0] ?? '', order.env.PATH ?? '', order.cwd);
   if ('problem' in found) return failed(found.problem);
   if ([...order.argv, ...Object.values(order.env)].some((text) => text.includes('\0'))) return failed('it holds a NUL byte');
-  const tail = new Tail(order.outputBytes ?? OUTPUT_BYTES);
-  let timedOut = false;
+  const posixSpawn = await (order.posixSpawn ?? loadPosixSpawn)();
   try {
-    const { child, ended } = start(order);
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => tail.add(chunk)).on('error', () => {});
-    const killGroup = (): void => {
-      // Not reaped as long as we have not seen its end, so its pid still is its group's name.
-      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) kill(-child.pid);
-    };
-    const timer = timeLimit(clock, order.timeoutMs, () => {
-      timedOut = true;
-      killGroup();
-    });
-    order.abort?.addEventListener('abort', killGroup, { once: true });
-    if (order.abort?.aborted) killGroup();
-    const { code, signal, problem } = await ended;
-    timer.cancel();
-    order.abort?.removeEventListener('abort', killGroup);
-    if (child.pid !== undefined) await drain(clock, child.pid, [child.stdout, child.stderr]);
-    return { code, signal, timedOut, output: tail.text(), problem };
+    return await toItsEnd(clock, order, startChild(posixSpawn, spawnOrder(order, found.path)));
   } catch (cause) {
     return failed((cause as Error).message);
   }
 }
 
-interface Ended {
-  readonly code: number | null;
-  readonly signal: string | null;
-  readonly problem: string | null;
+function spawnOrder({ argv, user, env, cwd }: CommandOrder, path: string): SpawnOrder {
+  const [file = '', ...args] = stripped({ argv: [path, ...argv.slice(1)], user, ownSession: false });
+  return { file, args, env, cwd, descriptors: ['ignore', 'pipe', 'pipe'] };
 }
 
-function start(order: CommandOrder) {
-  const [file = '', ...rest] = stripped({ argv: order.argv, user: order.user, ownSession: false });
-  const running = execa(file, rest, {
-    cwd: order.cwd,
-    env: { ...order.env },
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-    ...UNAIDED,
+async function toItsEnd(clock: Clock, order: CommandOrder, child: Child): Promise<CommandResult> {
+  const { pid } = child;
+  if (pid === undefined) return failed((await child.problem).message);
+  const tail = new Tail(order.outputBytes ?? OUTPUT_BYTES);
+  for (const stream of child.pipes) stream.on('data', (chunk: Buffer) => tail.add(chunk)).on('error', () => {});
+  let timedOut = false;
+  const killGroup = (): void => {
+    if (child.unreaped()) kill(-pid);
+  };
+  const timer = timeLimit(clock, order.timeoutMs, () => {
+    timedOut = true;
+    killGroup();
   });
-  const child = running.nodeChildProcess;
-  const ended = new Promise<Ended>((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal, problem: null }));
-    // execa settles later, when the pipes are closed too; before `exit` only when there was no process.
-    running.then(
-      (result) => resolve({ code: null, signal: null, problem: result.failed ? (result.shortMessage ?? 'it could not be spawned') : null }),
-      (cause: unknown) => resolve({ code: null, signal: null, problem: String(cause) }),
-    );
-  });
-  return { child, ended };
+  order.abort?.addEventListener('abort', killGroup, { once: true });
+  if (order.abort?.aborted) killGroup();
+  const { code, signal } = await child.end;
+  timer.cancel();
+  order.abort?.removeEventListener('abort', killGroup);
+  await drain(clock, pid, child.pipes);
+  return { code, signal, timedOut, output: tail.text(), problem: null };
 }
 
 /** ORDER: give the pipes a moment to close by themselves, then end what still holds them, then let go of them. */
-async function drain(clock: Clock, pid: number, streams: readonly (Readable | null)[]): Promise<void> {
-  const open = streams.filter((stream): stream is Readable => stream !== null && !stream.closed);
+async function drain(clock: Clock, pid: number, streams: readonly Readable[]): Promise<void> {
+  const open = streams.filter((stream) => !stream.closed);
   if (open.length === 0) return;
   const closed = Promise.all(open.map((stream) => new Promise((resolve) => stream.once('close', resolve))));
   const late = await Promise.race([closed.then(() => false), pause(clock, DRAIN_MS).then(() => true)]);

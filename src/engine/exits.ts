@@ -7,6 +7,7 @@ import { watch } from 'node:fs';
 import type { Clock, Timer } from '../clock.ts';
 import { whyNotExecutable } from './executable.ts';
 import type { EngineRef, Identity } from './identity.ts';
+import type { ChildEnd } from './posix-spawn.ts';
 import { alive, launcherLives } from './proof.ts';
 import type { RunRecord } from './records.ts';
 import { readRun, runFile } from './records.ts';
@@ -25,16 +26,11 @@ export interface EngineExit {
   readonly spawnFailure: string | null;
 }
 
-export interface LauncherEnd {
-  readonly code: number | null;
-  readonly signal: string | null;
-}
-
 export interface WatchedRun {
   readonly ref: EngineRef;
   readonly identity: Identity;
   /** The end of the launcher, where it is our child. */
-  readonly launcherEnd: Promise<LauncherEnd> | null;
+  readonly launcherEnd: Promise<ChildEnd> | null;
 }
 
 export interface ExitsOptions {
@@ -116,7 +112,7 @@ export class Exits {
   }
 
   /** Its code is the engine's, as the script ends with it: nothing that an engine could have written is asked for that. */
-  #launcherEnded(run: WatchedRun, end: LauncherEnd): void {
+  #launcherEnded(run: WatchedRun, end: ChildEnd): void {
     const known = this.#runs.get(runFile(run.ref));
     if (known === undefined || known.identity.instance !== run.identity.instance) return;
     const record = this.#recordOf(known);

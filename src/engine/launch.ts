@@ -5,7 +5,7 @@ import type { LimitsSpec } from '../config/spec.ts';
 import { failpoint } from '../failpoint.ts';
 import type { Containment } from './cgroup.ts';
 import { killCgroup, limitCgroup, makeLeaf, removeCgroup } from './cgroup.ts';
-import type { Exits, LauncherEnd } from './exits.ts';
+import type { Exits } from './exits.ts';
 import type { EngineRef, Identity } from './identity.ts';
 import type { LauncherWord } from './launcher.ts';
 import { launcherArguments, parseWord } from './launcher.ts';
@@ -13,7 +13,7 @@ import type { Running } from './launcher-process.ts';
 import { startLauncher } from './launcher-process.ts';
 import type { Plan, PlanHost, PlanOrder, StartProblem } from './plan.ts';
 import { errnoClass, executableOf, planEngine, startProblem } from './plan.ts';
-import type { PosixSpawn } from './posix-spawn.ts';
+import type { ChildEnd, PosixSpawn } from './posix-spawn.ts';
 import { BOOTTIME_OFFSET_TICKS, bootId, statOf } from './proc.ts';
 import { createRun, readRun, removeRun, runFile } from './records.ts';
 import { stripped } from './surroundings.ts';
@@ -112,7 +112,7 @@ function giveBack(host: LaunchHost, ref: EngineRef, leaf: string | null): void {
 interface Started {
   readonly is: 'started';
   readonly identity: Identity;
-  readonly launcherEnd: Promise<LauncherEnd>;
+  readonly launcherEnd: Promise<ChildEnd>;
   readonly warnings: readonly string[];
 }
 
@@ -171,7 +171,7 @@ function start(
       args: launcherArguments(order.instance, enter !== null, limits, command),
       env: plan.env,
       cwd: plan.cwd,
-      // As LAUNCHER_FDS has them. Whatever else the daemon has open closes at exec: Node opens everything so.
+      // As SCRIPT has them. Whatever else the daemon has open closes at exec: Node opens everything so.
       descriptors: ['ignore', 'ignore', 'ignore', 'pipe', held.recordFd, enter ?? 'ignore', order.logFd],
     });
   } finally {

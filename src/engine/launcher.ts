@@ -18,9 +18,7 @@ import { BOOTTIME_OFFSET_TICKS } from './proc.ts';
 /** argv[3] of each launcher, by which it is found in the process table; argv[4] is the instance. */
 export const LAUNCHER_NAME = 'poold-launcher';
 
-/** Descriptors as the script knows them; it gets them in this order. */
-export const LAUNCHER_FDS = { word: 3, record: 4, cgroupProcs: 5, log: 6 } as const;
-
+/** Its descriptors: 3 the word to the daemon, 4 the record, 5 cgroup.procs, 6 the log. */
 const SCRIPT = `trap : HUP INT QUIT TERM PIPE ALRM USR1 USR2
 (
 trap : PIPE

@@ -7,7 +7,12 @@ import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { getSystemErrorName } from 'node:util';
-import type { LauncherEnd } from './exits.ts';
+
+/** How a process ended; both null when nobody can tell. */
+export interface ChildEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
 
 export interface SpawnOrder {
   /** Absolute; argv[0] too. */
@@ -25,7 +30,7 @@ export interface Spawned {
   /** The other end of its pipe. */
   readonly pipe: Readable;
   /** Its pid is its own as long as it is not reaped, which is when this resolves. */
-  readonly end: Promise<LauncherEnd>;
+  readonly end: Promise<ChildEnd>;
   unreaped(): boolean;
 }
 
@@ -131,7 +136,7 @@ function attributesOf(libc: ReturnType<Koffi['load']>): Buffer {
 /** Those that libuv knows nothing of: it waits for its own children by their pids, and so do we. */
 class Children {
   readonly #waitpid: (pid: number, status: Buffer, options: number) => number;
-  readonly #living = new Map<number, (end: LauncherEnd) => void>();
+  readonly #living = new Map<number, (end: ChildEnd) => void>();
 
   constructor(libc: ReturnType<Koffi['load']>) {
     this.#waitpid = libc.func('int waitpid(int, void *, int)');
@@ -140,7 +145,7 @@ class Children {
 
   /** ORDER: in the turn in which it was spawned, or its SIGCHLD would find nobody. */
   follow(pid: number): Pick<Spawned, 'end' | 'unreaped'> {
-    const { promise, resolve } = Promise.withResolvers<LauncherEnd>();
+    const { promise, resolve } = Promise.withResolvers<ChildEnd>();
     this.#living.set(pid, resolve);
     return { end: promise, unreaped: () => this.#living.get(pid) === resolve };
   }
@@ -156,7 +161,7 @@ class Children {
   }
 }
 
-function endIn(status: number): LauncherEnd {
+function endIn(status: number): ChildEnd {
   const number = status & 0x7f;
   if (number === 0) return { code: (status >> 8) & 0xff, signal: null };
   const [name] = Object.entries(constants.signals).find(([, one]) => one === number) ?? [];

@@ -1,15 +1,23 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { runCommand } from '../../src/engine/exec.ts';
+import { loadPosixSpawn } from '../../src/engine/posix-spawn.ts';
 import { allPids, liveStat, markOf } from '../../src/engine/proc.ts';
 import { killIfThere, until } from './rig.ts';
 
 const MARK = `exec${process.pid}`;
 
-function run(script: string, more: { timeoutMs?: number; outputBytes?: number; abort?: AbortSignal; argv?: string[] } = {}) {
-  const { argv = ['/bin/sh', '-c', script], timeoutMs = 5_000, ...rest } = more;
-  return runCommand(systemClock, { argv, env: { PATH: '/usr/bin:/bin', POOLD_INSTANCE: MARK }, cwd: '/', user: null, timeoutMs, ...rest });
+interface More {
+  readonly timeoutMs?: number;
+  readonly outputBytes?: number;
+  readonly abort?: AbortSignal;
+  readonly argv?: string[];
 }
+
+const WAYS = [
+  { name: 'posix_spawn', posixSpawn: loadPosixSpawn },
+  { name: "Node's own spawn", posixSpawn: async () => null },
+];
 
 function left(): number[] {
   return allPids().filter((pid) => liveStat(pid) !== null && markOf(pid) === MARK);
@@ -19,7 +27,13 @@ afterEach(() => {
   for (const pid of left()) killIfThere(pid);
 });
 
-describe('a command', () => {
+describe.each(WAYS)('a command by $name', ({ posixSpawn }) => {
+  function run(script: string, more: More = {}) {
+    const { argv = ['/bin/sh', '-c', script], timeoutMs = 5_000, ...rest } = more;
+    const env = { PATH: '/usr/bin:/bin', POOLD_INSTANCE: MARK };
+    return runCommand(systemClock, { argv, env, cwd: '/', user: null, timeoutMs, posixSpawn, ...rest });
+  }
+
   it('tells its code and both its streams', async () => {
     expect(await run('echo out; echo err >&2; exit 3')).toEqual({
       code: 3,

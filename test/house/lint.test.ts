@@ -33,7 +33,7 @@ const snippets: readonly (readonly [folder: string, source: string, says: string
   ['src/pool/x.ts', "import { execa } from 'execa';\nexport const a = execa;", library],
   ['src/pool/x.ts', "import type { Options } from 'execa';\nexport type A = Options;", library],
   ['src/pool/x.ts', "export const a = import('execa');", library],
-  ['src/engine/launcher-process.ts', "import { execa } from 'execa';\nexport const a = execa;", null],
+  ['src/engine/child.ts', "import { execa } from 'execa';\nexport const a = execa;", null],
   ['src/engine/x.ts', "export const a = import('koffi');", library],
   ['src/engine/notify/unix-datagrams.ts', "export const a = import('koffi');", null],
   ['src/engine/posix-spawn.ts', "export const a = import('koffi');", null],
