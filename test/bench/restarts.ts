@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pause, systemClock } from '../../src/clock.ts';
 import { until } from '../machine/rig.ts';
+import { favor, lackOfFavor } from './favor-dynmods.ts';
 import { byValue, median, ratio, spread, table } from './figures.ts';
 import type { Part } from './part.ts';
 import type { Peer, Running } from './peers/peer.ts';
@@ -20,8 +21,11 @@ const KILLS = Number(process.env.POOLD_BENCH_KILLS ?? 21);
 const LIFE_MS = 1_200;
 
 const OWN = { engine: { env: { PORT: '${port}' } } };
+/** Of the machine and for all, so it is switched on for this one's kills only. */
+const FAVORED: Peer = { ...poold({ ...OWN, name: 'poold, cgroup2 mounted with `favordynmods`' }), lacks: lackOfFavor() };
 const PEERS: readonly Peer[] = [
   poold(OWN),
+  FAVORED,
   poold({ ...OWN, name: 'poold, weak containment', env: { POOLD_CONTAINMENT: 'weak' } }),
   runit,
   pm2,
@@ -54,7 +58,8 @@ export const restarts: Part = {
         // Another one begins each time, so that nobody always comes behind the same neighbour.
         for (let turn = 0; turn < all.length; turn += 1) {
           const competitor = all[(turn + kill) % all.length];
-          if (competitor !== undefined) await killed(competitor);
+          if (competitor?.name === FAVORED.name) await withFavor(() => killed(competitor));
+          else if (competitor !== undefined) await killed(competitor);
         }
       }
     } finally {
@@ -83,6 +88,15 @@ ${table(['', 'median ms (least to most)', 'it ÷ poold', 'decided, median'], row
 async function entered(peer: Peer, stamps: string): Promise<Competitor> {
   const running = await peer.start([{ name: 'bench', argv: [STAMPS_ENGINE, stamps], count: 1 }]);
   return { name: peer.name, stamps, running, delaysMs: [], decidedMs: [] };
+}
+
+async function withFavor(act: () => Promise<void>): Promise<void> {
+  favor(true);
+  try {
+    await act();
+  } finally {
+    favor(false);
+  }
 }
 
 async function killed({ name, stamps, running, delaysMs, decidedMs }: Competitor): Promise<void> {
