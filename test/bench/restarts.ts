@@ -80,7 +80,10 @@ function told(all: readonly Competitor[]): string {
   });
   return `\`date\` in a shell script, back-off 0, ${KILLS} kills each, in turns.
 poold with everything that is on by default: tree empty, last lines read, end and intent stored, port test-bound, cgroup, \`setpriv\`.
-"decided" is when poold has put the old one away and begins to start the next; the log tells it in whole milliseconds.
+"decided" is when poold has put the old one away (end seen, tree empty, last lines read, end stored) and begins to start the next; the log tells it in
+whole milliseconds. Goal: the median no slower than the fastest peer's. It is missed, and the time goes here: entering a cgroup waits for a grace period of
+RCU (not with \`favordynmods\`, which is the machine's to set); decisions are JavaScript that is seldom run, over three commits; and the chain of programs
+up to the engine is five long, where runit's is one.
 
 ${table(['', 'median ms (least to most)', 'it ÷ poold', 'decided, median'], rows)}`;
 }
