@@ -49,9 +49,11 @@ export function endedRows(pool: string, ended: EndedLease): EndedRow[] {
   return [{ id: lease.id, endedAtMs: ended.endedAtMs, body: JSON.stringify({ pool, ...ended }) }];
 }
 
-function poolRow({ engines: _engines, others, ...rest }: PoolState, bootId: string): string {
-  const kept = Object.fromEntries(Object.entries(rest).filter(([key]) => !VOLATILE.has(key)));
-  return JSON.stringify({ bootId, state: { ...kept, others: others.map(withoutSeats) } });
+/** JSON leaves out what is undefined. */
+const LEFT_OUT = Object.fromEntries(['engines', ...VOLATILE].map((key) => [key, undefined]));
+
+function poolRow(state: PoolState, bootId: string): string {
+  return JSON.stringify({ bootId, state: { ...state, others: state.others.map(withoutSeats), ...LEFT_OUT } });
 }
 
 function samePoolRow(one: PoolState, other: PoolState): boolean {

@@ -1,8 +1,9 @@
 /** What is there whether or not a daemon runs: time, processes, the disk, the config file, strangers on ports. */
 import type { PoolSpec } from '../../src/config/spec.ts';
 import type { EngineState } from '../../src/engine/engine-state.ts';
+import type { EngineRef } from '../../src/engine/identity.ts';
 import type { EventType, Happening } from '../../src/events/event.ts';
-import type { EndedLease, Held } from '../../src/lease/lease-events.ts';
+import type { EndedLease, EndedTicket, Held, LeaseAnswer } from '../../src/lease/lease-events.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { HistoryEntry } from '../../src/pool/host.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
@@ -24,8 +25,26 @@ export interface Life {
   readonly is: EngineState | null;
 }
 
+/** One thing after another that a step did to leases and queue, in the order of its effects. */
+export type LeaseHappening =
+  | { readonly is: 'granted'; readonly id: string; readonly engine: string; readonly generation: number; readonly slot: number }
+  | { readonly is: 'ended'; readonly ended: EndedLease }
+  | { readonly is: 'queued' }
+  | { readonly is: 'out'; readonly ended: EndedTicket };
+
+/** The effects of a step by what they do: every rule asks, so they are sorted once. */
+export interface Sorted {
+  /** What is told, by its kind. */
+  readonly told: ReadonlyMap<EventType, readonly Happening[]>;
+  readonly spawns: readonly EngineRef[];
+  /** Ends of engines, also of candidates and of what is retiring. */
+  readonly ends: readonly HistoryEntry[];
+  readonly answers: readonly LeaseAnswer[];
+  readonly leasing: readonly LeaseHappening[];
+}
+
 /** One decision, after it was stored and before its effects run. */
-export interface Step {
+export interface Step extends Sorted {
   readonly pool: string;
   readonly before: PoolState;
   readonly after: PoolState;
@@ -33,8 +52,6 @@ export interface Step {
   readonly lives: readonly Life[];
   readonly event: PoolEvent;
   readonly effects: readonly Effect[];
-  /** What is told by it, by its kind: every rule asks, so it is sorted once. */
-  readonly told: ReadonlyMap<EventType, readonly Happening[]>;
   readonly nowMs: number;
   readonly wallMs: number;
 }
@@ -47,8 +64,8 @@ export interface Rule {
   /** Just before the process is there. */
   making?(made: Pick<Process, 'ref' | 'port'>): void;
   told?(what: Told, process: Process): void;
-  /** Between two steps, when no effect is outstanding. */
-  between?(): void;
+  /** Between two steps, when no effect is outstanding: of the pools where something has happened since the last time. */
+  between?(pools: ReadonlySet<string>): void;
   /** A client was told that it has this lease. */
   acknowledged?(pool: string, held: Held): void;
   /** A new daemon comes up. */

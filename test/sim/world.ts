@@ -30,13 +30,13 @@ export class World {
   readonly nature: Nature;
   readonly rules: readonly Rule[];
   steps = 0;
-  /** Something has happened since the rules last looked at rest. */
-  #moved = true;
   daemon: Daemon | null = null;
   clients: Clients | null = null;
   /** What a daemon that has died leaves to do. */
   onDeath: () => void = () => {};
   readonly #watched: (step: Step) => void;
+  /** Pools where something has happened since the rules last looked at rest. */
+  readonly #moved = new Set<string>();
   #epoch = 0;
   #operations = 0;
 
@@ -55,7 +55,6 @@ export class World {
 
   boot(): void {
     this.#epoch += 1;
-    this.#moved = true;
     const daemon = new Daemon({
       ground: this.ground,
       machine: this.machine,
@@ -65,7 +64,6 @@ export class World {
       stepped: (step) => this.#stepped(step),
       died: () => {
         this.daemon = null;
-        this.#moved = true;
         this.clients?.daemonDied();
         this.onDeath();
       },
@@ -126,20 +124,20 @@ export class World {
   }
 
   acknowledged(pool: string, held: Held): void {
-    this.#moved = true;
+    this.#moved.add(pool);
     for (const rule of this.rules) rule.acknowledged?.(pool, held);
   }
 
   /** The rules that look at rest. */
   between(): void {
-    if (!this.#moved) return;
-    this.#moved = false;
-    for (const rule of this.rules) rule.between?.();
+    if (this.#moved.size === 0) return;
+    for (const rule of this.rules) rule.between?.(this.#moved);
+    this.#moved.clear();
   }
 
   #stepped(step: Step): void {
     this.steps += 1;
-    this.#moved = true;
+    this.#moved.add(step.pool);
     this.#watched(step);
     for (const rule of this.rules) rule.stepped?.(step);
   }

@@ -11,16 +11,18 @@ export class ProbingRule implements Rule {
     this.#world = world;
   }
 
-  between(): void {
+  between(pools: ReadonlySet<string>): void {
     const { daemon, ground } = this.#world;
     if (daemon === null) return;
     for (const [id, { ref }] of daemon.probing) {
+      if (!pools.has(ref.pool)) continue;
       const is = lifeIn(daemon.state(ref.pool), ref)?.phase.is;
       const meant = is === 'starting' || is === 'ready' || is === 'unready';
       must(meant, 'probing', () => `${id} is probed and it is ${is ?? 'gone'}`);
     }
-    for (const [pool, state] of ground.disk) {
-      if (daemon.state(pool).restoring) continue;
+    for (const pool of pools) {
+      const state = ground.disk.get(pool);
+      if (state === undefined || daemon.state(pool).restoring) continue;
       for (const { replica, generation, phase } of everyEngine(state)) {
         const probed = phase.is === 'ready' || phase.is === 'unready' || (phase.is === 'starting' && phase.step === 'probing');
         if (!probed) continue;

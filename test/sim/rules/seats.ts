@@ -3,7 +3,8 @@ import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Lease } from '../../../src/lease/lease-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { leaseHappenings, seatedIn, slotsIn } from './leasing.ts';
+import type { Seated } from './leasing.ts';
+import { seatedIn, slotsIn } from './leasing.ts';
 import { lifeIn, runOf } from './questions.ts';
 
 export class SeatRule implements Rule {
@@ -30,11 +31,8 @@ export class SeatRule implements Rule {
 
   #followed(step: Step): void {
     const { pool, before, after } = step;
-    const place = (engine: string, generation: number, slot: number): string => `${engine}#${generation}:${slot}`;
-    const seats = new Map(
-      seatedIn(before).map(({ engine, lease }) => [place(`${pool}/${engine.replica}`, engine.generation, lease.slot), lease.id]),
-    );
-    for (const happening of leaseHappenings(step)) {
+    const seats = new Map(seatedIn(before).map((seated) => [placeOf(pool, seated), seated.lease.id]));
+    for (const happening of step.leasing) {
       if (happening.is === 'granted') {
         const where = place(happening.engine, happening.generation, happening.slot);
         must(!seats.has(where), 'granted', () => `${happening.id} is granted ${where}, where ${seats.get(where)} sits`);
@@ -47,14 +45,11 @@ export class SeatRule implements Rule {
         seats.delete(where);
       }
     }
-    const there = seatedIn(after).map(
-      ({ engine, lease }) => `${place(`${pool}/${engine.replica}`, engine.generation, lease.slot)} ${lease.id}`,
-    );
-    const expected = [...seats].map(([where, id]) => `${where} ${id}`);
+    const there = seatedIn(after);
     must(
-      there.toSorted().join() === expected.toSorted().join(),
+      there.length === seats.size && there.every((seated) => seats.get(placeOf(pool, seated)) === seated.lease.id),
       'capacity',
-      () => `in ${pool} sit ${there.join()}, after all that was told it is ${expected.join()}`,
+      () => `in ${pool} sit ${there.map(({ lease }) => lease.id).join()}, after all that was told it is ${[...seats.values()].join()}`,
     );
   }
 
@@ -80,8 +75,16 @@ export class SeatRule implements Rule {
   }
 }
 
+function place(engine: string, generation: number, slot: number): string {
+  return `${engine}#${generation}:${slot}`;
+}
+
+function placeOf(pool: string, { engine, lease }: Seated): string {
+  return place(`${pool}/${engine.replica}`, engine.generation, lease.slot);
+}
+
 function mayHaveMoved(step: Step): boolean {
-  if (leaseHappenings(step).length > 0 || step.before.restoring !== step.after.restoring) return true;
+  if (step.leasing.length > 0 || step.before.restoring !== step.after.restoring) return true;
   return step.lives.some(({ was, is }) => was.seats !== is?.seats || runOf(was)?.specId !== runOf(is)?.specId);
 }
 

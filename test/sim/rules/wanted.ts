@@ -2,7 +2,7 @@
 import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { emitted, lifeIn, runOf, spawnsOf, specNow, wanted } from './questions.ts';
+import { emitted, lifeIn, runOf, specNow, wanted } from './questions.ts';
 
 export class WantedRule implements Rule {
   /** The highest generation ever stored, over all daemons. */
@@ -13,7 +13,7 @@ export class WantedRule implements Rule {
   stepped(step: Step): void {
     const { after } = step;
     this.#told(step);
-    for (const ref of spawnsOf(step)) {
+    for (const ref of step.spawns) {
       const { replica } = ref;
       const engine = lifeIn(after, ref);
       const tried = engine?.role === 'candidate' && after.rollout?.units.some(({ candidate }) => candidate === ref.generation) === true;
