@@ -42,11 +42,13 @@ export function isEmpty(batch: Batch): boolean {
   return Object.values(batch).every((rows: readonly unknown[]) => rows.length === 0);
 }
 
-/** An end that its holder did not ask for, or one that may be asked for again by its key, is remembered over a start of the daemon. */
 export function endedRows(pool: string, ended: EndedLease): EndedRow[] {
-  const { lease } = ended.held;
-  if (ended.how === 'released' && lease.key === null) return [];
-  return [{ id: lease.id, endedAtMs: ended.endedAtMs, body: JSON.stringify({ pool, ...ended }) }];
+  return isRemembered(ended) ? [{ id: ended.held.lease.id, endedAtMs: ended.endedAtMs, body: JSON.stringify({ pool, ...ended }) }] : [];
+}
+
+/** An end that its holder did not ask for, or one that may be asked for again by its key, is remembered over a start of the daemon. */
+export function isRemembered({ how, held }: EndedLease): boolean {
+  return how !== 'released' || held.lease.key !== null;
 }
 
 /** JSON leaves out what is undefined. */
