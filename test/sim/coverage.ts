@@ -1,6 +1,6 @@
 /** Which events have met which engines: pairs of (phase and step, event), for the engine an event is about, or for all of its pool. What an event
  * brought about counts as well where it may come of several: ends of leases and waits, engines that become ready, reloads. */
-import type { EngineState } from '../../src/engine/engine-state.ts';
+import type { BackoffWhy, EngineState } from '../../src/engine/engine-state.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
@@ -88,12 +88,18 @@ export function phaseName({ phase, role, closing }: EngineState): string {
   return closing !== null && (name === 'ready' || name === 'unready') ? `closing:${name}` : name;
 }
 
+const BACKOFF: Readonly<Record<BackoffWhy, string>> = {
+  failure: 'backoff/failure',
+  blocked: 'backoff/blocked',
+  starved: 'backoff/starved',
+};
+
 function stepOf(phase: EngineState['phase']): string {
   switch (phase.is) {
     case 'starting':
       return phase.step;
     case 'backoff':
-      return `backoff/${phase.why}`;
+      return BACKOFF[phase.why];
     case 'stopping':
       return phase.stuckAtMs === null ? 'stopping/term' : 'stopping/kill';
     case 'stuck':

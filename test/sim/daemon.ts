@@ -11,7 +11,7 @@ import type { ProbeResult } from '../../src/engine/samples-state.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
-import { endedRows } from '../../src/pool/rows.ts';
+import { isRemembered } from '../../src/pool/rows.ts';
 import type { StartGateEvent, StartGateState } from '../../src/pool/start-gate-state.ts';
 import { newStartGate } from '../../src/pool/start-gate-state.ts';
 import { generationIn } from '../../src/pool/turn.ts';
@@ -211,7 +211,7 @@ export class Daemon {
     ground.stored(pool, after);
     for (const effect of effects) {
       if (effect.do === 'record') ground.history.push(effect.entry);
-      if (effect.do === 'leaseEnded' && endedRows(pool, effect.ended).length > 0) ground.ended.push({ pool, ended: effect.ended });
+      if (effect.do === 'leaseEnded' && isRemembered(effect.ended)) ground.ended.push({ pool, ended: effect.ended });
       // A person's word holds from the commit on.
       if (effect.do === 'abandon') {
         const process = ground.processes.find(effect.ref);

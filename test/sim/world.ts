@@ -29,6 +29,8 @@ export class World {
   readonly machine: Machine;
   readonly nature: Nature;
   readonly rules: readonly Rule[];
+  /** Those that look at rest. */
+  readonly #resting: readonly Rule[];
   steps = 0;
   daemon: Daemon | null = null;
   clients: Clients | null = null;
@@ -51,6 +53,7 @@ export class World {
     });
     for (const spec of given.specs) this.ground.file.set(spec.name, spec);
     this.rules = [...allRules(this), ...(given.moreRules ?? [])];
+    this.#resting = this.rules.filter(({ between }) => between !== undefined);
   }
 
   boot(): void {
@@ -131,7 +134,7 @@ export class World {
   /** The rules that look at rest. */
   between(): void {
     if (this.#moved.size === 0) return;
-    for (const rule of this.rules) rule.between?.(this.#moved);
+    for (const rule of this.#resting) rule.between?.(this.#moved);
     this.#moved.clear();
   }
 
