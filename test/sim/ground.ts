@@ -72,8 +72,8 @@ export interface Rule {
   booting?(): void;
 }
 
-/** Rows are made of what has changed in so many commits: often enough to meet every kind of change, and cheap. */
-const ROWS_EVERY = 17;
+/** Rows are made of what has changed in so many commits, and before each start of a daemon: often enough to meet every kind of change, and cheap. */
+const ROWS_EVERY = 61;
 
 /** The wall clock of the first boot at monotonic 0. */
 const WALL_MS = 1_800_000_000_000;

@@ -4,13 +4,13 @@ import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
 import { commandOf, everyEngine, lifeIn, recordsOf, revived, runOf, takenIn } from './questions.ts';
 
-/** The status is put together once in so many steps. */
+/** The status is put together once in so many changes. */
 const EVERY = 16;
 
 export class CounterRule implements Rule {
   readonly #crashes = new Map<string, number>();
   readonly #ended = new Set<string>();
-  #steps = 0;
+  #changes = 0;
 
   stepped(step: Step): void {
     const { pool, before, after } = step;
@@ -30,8 +30,9 @@ export class CounterRule implements Rule {
         () => `${pool} has its engines out of order`,
       );
     }
-    this.#steps += 1;
-    if (this.#steps % EVERY === 0) statusHolds(step);
+    if (before === after) return;
+    this.#changes += 1;
+    if (this.#changes % EVERY === 0) statusHolds(step);
   }
 
   #restartsShown(step: Step): void {
