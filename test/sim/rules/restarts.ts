@@ -148,10 +148,12 @@ export class RestartRule implements Rule {
   }
 }
 
+const NOBODY: readonly never[] = [];
+
 /** Engines that are told of as stopped. What is said of a candidate says nothing of the engine that it was to replace. */
 function stoppedIn(step: Step): readonly (string | undefined)[] {
   const told = emitted(step, 'engine.stopped');
-  if (told.length === 0) return [];
+  if (told.length === 0) return NOBODY;
   const began = emitted(step, 'engine.starting').filter(({ facts }) => facts.cause === 'candidate');
   return told
     .filter(({ engine, generation }) => {
