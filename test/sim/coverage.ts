@@ -28,6 +28,12 @@ export class Coverage {
       if (is?.phase.is === 'ready' && was.phase.is !== 'ready') this.#add(phaseName(is.role === was.role ? was : is), 'ready');
   }
 
+  /** What another run has met. */
+  add({ events, counts }: Pick<Coverage, 'events' | 'counts'>): void {
+    this.events += events;
+    for (const [event, phases] of counts) for (const [phase, times] of phases) this.#add(phase, event, times);
+  }
+
   #allOf(state: PoolState, name: string): void {
     for (const engine of allEngines(state)) this.#add(phaseName(engine), name);
   }
@@ -64,10 +70,10 @@ export class Coverage {
     return [`${this.pairs} (state, event) pairs in ${this.events} events`, ...lines].join('\n');
   }
 
-  #add(phase: string, event: string): void {
+  #add(phase: string, event: string, times = 1): void {
     const phases = this.counts.get(event) ?? new Map<string, number>();
     if (phases.size === 0) this.counts.set(event, phases);
-    phases.set(phase, (phases.get(phase) ?? 0) + 1);
+    phases.set(phase, (phases.get(phase) ?? 0) + times);
   }
 }
 
