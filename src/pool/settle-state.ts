@@ -246,9 +246,9 @@ export function stableAtMs(state: Turn['state']): number {
 function specsForgotten(turn: Turn): void {
   const { specs, specId, rollout, waitingReload } = turn.state;
   if (Object.keys(specs).length === 1) return;
-  const run = allEngines(turn.state).flatMap((engine) => [livePhase(engine)?.run.specId ?? [], engine.specId ?? []].flat());
   const ways = waitingReload?.to.map((way) => way.specId) ?? [];
-  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, ...ways, ...run]);
+  const used = new Set<string | null | undefined>([specId, rollout?.fromSpecId, rollout?.toSpecId, ...ways]);
+  for (const engine of allEngines(turn.state)) used.add(livePhase(engine)?.run.specId).add(engine.specId);
   const kept = Object.entries(specs).filter(([id]) => used.has(id));
   if (kept.length < Object.keys(specs).length) turn.state = { ...turn.state, specs: Object.fromEntries(kept) };
 }

@@ -6,7 +6,7 @@
 import type { LeaseAnswer, LeaseEvent } from '../../src/lease/lease-events.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
-import type { Step } from './ground.ts';
+import type { Decided } from './ground.ts';
 
 /** A question without the number of its answer. */
 export type Question = LeaseEvent extends infer Event ? (Event extends LeaseEvent ? Omit<Event, 'to'> : never) : never;
@@ -17,7 +17,7 @@ export interface Asking {
   readonly state: (pool: string) => PoolState;
   readonly decided: (pool: string, state: PoolState, event: LeaseEvent) => readonly [PoolState, readonly Effect[]];
   readonly stored: (pool: string, state: PoolState, effects: readonly Effect[]) => void;
-  readonly stepped: (step: Pick<Step, 'pool' | 'before' | 'after' | 'event' | 'effects'>) => void;
+  readonly stepped: (decided: Decided) => void;
   readonly run: (pool: string, effect: Effect) => void;
   /** The timer of the pool, after its effects. */
   readonly armed: (pool: string) => void;
@@ -27,8 +27,6 @@ export interface Asking {
   /** To whoever asked, when all effects of the turn are through. */
   readonly tell: (told: () => void) => void;
 }
-
-type Decided = Parameters<Asking['stepped']>[0];
 
 /** What one turn has decided for a pool. */
 interface PoolTurn {

@@ -3,13 +3,14 @@ import type { EngineState } from '../../src/engine/engine-state.ts';
 import { newEngine } from '../../src/engine/engine-state.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
 import { allEngines, engineIn, generationIn } from '../../src/pool/turn.ts';
-import type { Change, Life, Sorted, Step } from './ground.ts';
+import type { Change, Decided, Life, Step } from './ground.ts';
 import { sorted } from './sorted.ts';
 
-export function stepOf(given: Omit<Step, 'changes' | 'lives' | keyof Sorted>): Step {
-  const { pool, before, after, event, effects, nowMs, wallMs } = given;
+export function stepOf(decided: Decided, { nowMs, wallMs }: Pick<Step, 'nowMs' | 'wallMs'>): Step {
+  const { pool, before, after, event, effects } = decided;
   const { told, spawns, ends, answers, leasing } = sorted(effects);
-  const [changes, lives] = [changesOf(before, after), livesOf(before, after)];
+  const changes = changesOf(before, after);
+  const lives = livesOf(before, after);
   return { pool, before, after, changes, lives, event, effects, told, spawns, ends, answers, leasing, nowMs, wallMs };
 }
 

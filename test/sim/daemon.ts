@@ -17,7 +17,7 @@ import { newStartGate } from '../../src/pool/start-gate-state.ts';
 import { generationIn } from '../../src/pool/turn.ts';
 import { Asked } from './asked.ts';
 import { stepOf } from './changes.ts';
-import type { Ground, Rule, Step, Told } from './ground.ts';
+import type { Decided, Ground, Rule, Step, Told } from './ground.ts';
 import { LeaseApi } from './lease-api.ts';
 import type { Machine } from './machine.ts';
 import type { Nature } from './nature.ts';
@@ -200,9 +200,8 @@ export class Daemon {
     return { nowMs, wallMs, random: () => this.#given.nature.random(pool) };
   }
 
-  #stepped(step: Pick<Step, 'pool' | 'before' | 'after' | 'event' | 'effects'>): void {
-    const { nowMs, wallMs } = this.#given.ground;
-    this.#given.stepped(stepOf({ ...step, nowMs, wallMs }));
+  #stepped(decided: Decided): void {
+    this.#given.stepped(stepOf(decided, this.#given.ground));
   }
 
   #stored(pool: string, after: PoolState, effects: readonly Effect[]): void {

@@ -43,15 +43,18 @@ export interface Sorted {
   readonly leasing: readonly LeaseHappening[];
 }
 
-/** One decision, after it was stored and before its effects run. */
-export interface Step extends Sorted {
+export interface Decided {
   readonly pool: string;
   readonly before: PoolState;
   readonly after: PoolState;
-  readonly changes: readonly Change[];
-  readonly lives: readonly Life[];
   readonly event: PoolEvent;
   readonly effects: readonly Effect[];
+}
+
+/** One decision, after it was stored and before its effects run. */
+export interface Step extends Decided, Sorted {
+  readonly changes: readonly Change[];
+  readonly lives: readonly Life[];
   readonly nowMs: number;
   readonly wallMs: number;
 }

@@ -73,10 +73,12 @@ const PHASE_EVENTS: Readonly<Partial<Record<EngineState['phase']['is'], EventTyp
 
 function engineChanged(step: Step, was: EngineState, is: EngineState | null): void {
   const id = `${step.pool}/${was.replica}`;
-  const count = (type: EventType): number =>
-    emitted(step, type).filter(
-      ({ engine, generation }) => engine === id && (generation === was.generation || generation === is?.generation),
-    ).length;
+  const count = (type: EventType): number => {
+    let times = 0;
+    for (const { engine, generation } of emitted(step, type))
+      if (engine === id && (generation === was.generation || generation === is?.generation)) times += 1;
+    return times;
+  };
   const says = (what: string) => () => `${id} went from ${was.phase.is} to ${is?.phase.is ?? 'gone'} by ${step.event.type}: ${what}`;
   const begun = is === null || is.generation === was.generation ? 0 : 1;
   must(count('engine.starting') === begun, 'events', says(`${count('engine.starting')} times engine.starting for ${begun} generations`));

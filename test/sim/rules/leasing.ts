@@ -19,9 +19,8 @@ export function seatedIn(state: PoolState): Seated[] {
 
 /** The leases that a step granted, as they were then: out of their answers, tickets and seats. */
 export function grantsOf({ leasing, answers, after }: Step): readonly Lease[] {
-  if (leasing.length === 0) return NOTHING;
+  if (!leasing.some(({ is }) => is === 'granted')) return NOTHING;
   const granted = leasing.flatMap((happening) => (happening.is === 'granted' ? [happening.id] : []));
-  if (granted.length === 0) return NOTHING;
   const answered = answers.flatMap((answer) => ('held' in answer ? [answer.held.lease] : []));
   const promoted = leasing.flatMap((happening) =>
     happening.is === 'out' && happening.ended.lease !== null ? [happening.ended.lease.lease] : [],
@@ -33,8 +32,10 @@ export function grantsOf({ leasing, answers, after }: Step): readonly Lease[] {
 const NOTHING: readonly never[] = [];
 
 export function ticketOf({ leasing, after }: Step, id: string): Ticket | undefined {
+  const waiting = after.tickets.find((ticket) => ticket.id === id);
+  if (waiting !== undefined) return waiting;
   const gone = leasing.flatMap((happening) => (happening.is === 'out' ? [happening.ended.ticket] : []));
-  return after.tickets.find((ticket) => ticket.id === id) ?? gone.find((ticket) => ticket.id === id);
+  return gone.find((ticket) => ticket.id === id);
 }
 
 /** Whether somebody could be seated there. `queued`: one who was waiting before a drain of the pool. */

@@ -128,7 +128,9 @@ export class RestartRule implements Rule {
   #recovers(step: Step, { owes, stormMs }: Counted): void {
     const command = step.event.type === 'command' && step.event.command.do === 'reset' ? step.event.command : null;
     const reset = command !== null || revived(step);
-    const closed = emitted(step, 'breaker.closed').flatMap(({ facts, engine }) => (engine === undefined ? [facts.class] : []));
+    const told = emitted(step, 'breaker.closed');
+    if (told.length === 0 && !reset) return;
+    const closed = told.flatMap(({ facts, engine }) => (engine === undefined ? [facts.class] : []));
     if (closed.length === 0 && !reset) return;
     if (command?.class === null || revived(step)) stormMs.length = 0;
     for (const engine of step.after.engines) {

@@ -84,7 +84,8 @@ function placeOf(pool: string, { engine, lease }: Seated): string {
 }
 
 function mayHaveMoved(step: Step): boolean {
-  if (step.leasing.length > 0 || step.before.restoring !== step.after.restoring) return true;
+  if (step.before.restoring !== step.after.restoring) return true;
+  if (step.leasing.some(({ is }) => is === 'granted' || is === 'ended')) return true;
   return step.lives.some(({ was, is }) => was.seats !== is?.seats || runOf(was)?.specId !== runOf(is)?.specId);
 }
 
