@@ -2,8 +2,9 @@
 import type { PoolSpec } from '../../src/config/spec.ts';
 import type { EngineState } from '../../src/engine/engine-state.ts';
 import type { EngineRef } from '../../src/engine/identity.ts';
-import type { EventType, Happening } from '../../src/events/event.ts';
+import type { Happening } from '../../src/events/event.ts';
 import type { EndedLease, EndedTicket, Held, LeaseAnswer } from '../../src/lease/lease-events.ts';
+import type { Seat } from '../../src/lease/lease-state.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { HistoryEntry } from '../../src/pool/host.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
@@ -27,15 +28,14 @@ export interface Life {
 
 /** One thing after another that a step did to leases and queue, in the order of its effects. */
 export type LeaseHappening =
-  | { readonly is: 'granted'; readonly id: string; readonly engine: string; readonly generation: number; readonly slot: number }
+  | { readonly is: 'granted'; readonly id: string; readonly seat: Seat }
   | { readonly is: 'ended'; readonly ended: EndedLease }
   | { readonly is: 'queued' }
   | { readonly is: 'out'; readonly ended: EndedTicket };
 
 /** The effects of a step by what they do: every rule asks, so they are sorted once. */
 export interface Sorted {
-  /** What is told, by its kind. */
-  readonly told: ReadonlyMap<EventType, readonly Happening[]>;
+  readonly told: readonly Happening[];
   readonly spawns: readonly EngineRef[];
   /** Ends of engines, also of candidates and of what is retiring. */
   readonly ends: readonly HistoryEntry[];
@@ -63,7 +63,10 @@ export type Told = 'terminate' | 'terminateRest' | 'kill' | 'signal';
 
 /** What a rule may look at as the world goes on; each throws a Violation. */
 export interface Rule {
+  /** For what time alone may break, or an answer: after each step. */
   stepped?(step: Step): void;
+  /** After each step but those that changed nothing and did nothing but answer. */
+  changed?(step: Step): void;
   /** Just before the process is there. */
   making?(made: Pick<Process, 'ref' | 'port'>): void;
   told?(what: Told, process: Process): void;

@@ -1,16 +1,16 @@
 /** The effects of a step by what they do. */
 import type { EngineRef } from '../../src/engine/identity.ts';
-import type { EventType, Happening } from '../../src/events/event.ts';
+import type { Happening } from '../../src/events/event.ts';
 import type { LeaseAnswer } from '../../src/lease/lease-events.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { HistoryEntry } from '../../src/pool/host.ts';
 import type { LeaseHappening, Sorted } from './ground.ts';
 
-const NOTHING: Sorted = { told: new Map(), spawns: [], ends: [], answers: [], leasing: [] };
+const NOTHING: Sorted = { told: [], spawns: [], ends: [], answers: [], leasing: [] };
 
 export function sorted(effects: readonly Effect[]): Sorted {
   if (effects.length === 0) return NOTHING;
-  const told = new Map<EventType, Happening[]>();
+  const told: Happening[] = [];
   const spawns: EngineRef[] = [];
   const ends: HistoryEntry[] = [];
   const answers: LeaseAnswer[] = [];
@@ -18,9 +18,7 @@ export function sorted(effects: readonly Effect[]): Sorted {
   for (const effect of effects) {
     if (effect.do === 'emit') {
       const { happening } = effect;
-      const others = told.get(happening.type);
-      if (others === undefined) told.set(happening.type, [happening]);
-      else others.push(happening);
+      told.push(happening);
       if (happening.type === 'ticket.queued') leasing.push({ is: 'queued' });
       else if (happening.type === 'lease.granted') leasing.push(granted(happening));
     } else if (effect.do === 'spawn') spawns.push(effect.ref);
@@ -33,5 +31,6 @@ export function sorted(effects: readonly Effect[]): Sorted {
 }
 
 function granted({ facts, engine = '', generation = 0 }: Happening): LeaseHappening {
-  return { is: 'granted', id: String(facts.lease), engine, generation, slot: Number(facts.slot) };
+  const replica = Number(engine.slice(engine.lastIndexOf('/') + 1));
+  return { is: 'granted', id: String(facts.lease), seat: { replica, generation, slot: Number(facts.slot) } };
 }

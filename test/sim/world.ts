@@ -29,6 +29,9 @@ export class World {
   readonly machine: Machine;
   readonly nature: Nature;
   readonly rules: readonly Rule[];
+  /** What the rules look at after each step, and after one that has changed something. */
+  readonly #stepping: readonly ((step: Step) => void)[];
+  readonly #changing: readonly ((step: Step) => void)[];
   /** Those that look at rest. */
   readonly #resting: readonly Rule[];
   steps = 0;
@@ -53,6 +56,8 @@ export class World {
     });
     for (const spec of given.specs) this.ground.file.set(spec.name, spec);
     this.rules = [...allRules(this), ...(given.moreRules ?? [])];
+    this.#stepping = this.rules.flatMap((rule) => rule.stepped?.bind(rule) ?? []);
+    this.#changing = this.rules.flatMap((rule) => (rule.changed ?? rule.stepped)?.bind(rule) ?? []);
     this.#resting = this.rules.filter(({ between }) => between !== undefined);
   }
 
@@ -142,6 +147,7 @@ export class World {
     this.steps += 1;
     this.#moved.add(step.pool);
     this.#watched(step);
-    for (const rule of this.rules) rule.stepped?.(step);
+    const rests = step.before === step.after && step.effects.length === step.answers.length;
+    for (const looks of rests ? this.#stepping : this.#changing) looks(step);
   }
 }

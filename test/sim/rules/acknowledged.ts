@@ -22,7 +22,7 @@ export class AcknowledgedRule implements Rule {
     this.#world = world;
   }
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     for (const happening of step.leasing) {
       if (happening.is !== 'ended') continue;
       this.#heldIn(step.pool).delete(happening.ended.held.lease.id);

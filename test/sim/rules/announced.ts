@@ -10,7 +10,7 @@ export class AnnouncedRule implements Rule {
   readonly #announced = new Map<string, string>();
   readonly #finished = new Set<string>();
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     this.#poolState(step);
     for (const { was, is } of step.lives) engineChanged(step, was, is);
     this.#operations(step);

@@ -29,19 +29,18 @@ const ROUNDING = 1e-9;
 
 export class BackoffRule implements Rule {
   /** Pool → replica → row. */
-  readonly #rows = new Map<string, Row[]>();
+  readonly #rows = new Map<string, (Row | undefined)[]>();
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     if (step.event.type === 'rebooted') {
       for (const { replica } of step.before.engines)
         this.#rowsOf(step.pool)[replica] = { failures: 0, readySinceMs: null, notBeforeMs: step.nowMs };
       return;
     }
     const { resetAfterMs } = specNow(step.after).backoff;
-    for (const { replica } of step.before.engines) {
-      const row = this.#row(step, replica);
-      if (!step.after.restoring && row.readySinceMs !== null && step.nowMs >= row.readySinceMs + resetAfterMs && !endOf(step, replica))
-        row.failures = 0;
+    for (const [replica, row] of this.#rowsOf(step.pool).entries()) {
+      const proven = row !== undefined && row.readySinceMs !== null && step.nowMs >= row.readySinceMs + resetAfterMs;
+      if (proven && !step.after.restoring && !endOf(step, replica)) row.failures = 0;
     }
     for (const entry of recordsOf(step)) if (entry.failure) this.#failed(step, { replica: replicaOf(entry), crashClass: entry.class });
     this.#reloaded(step);
@@ -55,10 +54,10 @@ export class BackoffRule implements Rule {
     return rows[replica];
   }
 
-  #rowsOf(pool: string): Row[] {
+  #rowsOf(pool: string): (Row | undefined)[] {
     const known = this.#rows.get(pool);
     if (known !== undefined) return known;
-    const made: Row[] = [];
+    const made: (Row | undefined)[] = [];
     this.#rows.set(pool, made);
     return made;
   }

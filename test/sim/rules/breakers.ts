@@ -22,9 +22,9 @@ import {
 const NO_BREAKER: Breaker = { is: 'closed', sinceMs: 0, openForMs: 0 };
 
 export class BreakerRule implements Rule {
-  stepped(step: Step): void {
+  changed(step: Step): void {
     for (const ref of step.spawns) if (lifeIn(step.after, ref)?.role === 'serving') this.#spawned(step, ref.replica);
-    if (step.event.type === 'rebooted' || step.before === step.after) return;
+    if (step.event.type === 'rebooted') return;
     this.#moved(step, 'any');
     for (const name of classesOf(step)) this.#moved(step, name);
     const over = takenOver(step);

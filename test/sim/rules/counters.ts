@@ -12,7 +12,7 @@ export class CounterRule implements Rule {
   readonly #ended = new Set<string>();
   #changes = 0;
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     const { pool, before, after } = step;
     for (const { engine, generation } of step.ends) {
       const key = `${engine}#${generation}`;
@@ -30,7 +30,6 @@ export class CounterRule implements Rule {
         () => `${pool} has its engines out of order`,
       );
     }
-    if (before === after) return;
     this.#changes += 1;
     if (this.#changes % EVERY === 0) statusHolds(step);
   }

@@ -16,7 +16,7 @@ export class PlaceRule implements Rule {
     this.#world = world;
   }
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     const spawns = step.spawns;
     for (const { replica, generation } of spawns) {
       const key = `${step.pool}/${replica}#${generation}`;

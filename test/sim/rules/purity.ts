@@ -11,7 +11,7 @@ import { must } from '../violation.ts';
 import type { World } from '../world.ts';
 import { everyEngine, lifeIn, membersOf } from './questions.ts';
 
-const EVERY = 127;
+const EVERY = 251;
 const HOUR_MS = 3_600_000;
 
 export class PurityRule implements Rule {

@@ -30,6 +30,7 @@ export class QueueRule implements Rule {
   }
 
   stepped(step: Step): void {
+    refusedRightly(step);
     const queue = this.#of(step.pool);
     for (const happening of step.leasing) {
       if (happening.is === 'queued') this.#queued(step, queue);
@@ -149,13 +150,11 @@ function hopeful(step: Step): void {
 }
 
 /** A refusal because of a full queue has one. */
-export class QueueFullRule implements Rule {
-  stepped(step: Step): void {
-    for (const answer of step.answers) {
-      if (answer.is !== 'refused' || answer.refused.code !== 'queue_full') continue;
-      const { limit } = specNow(step.after).queue;
-      const { length } = step.after.tickets;
-      must(length >= limit, 'queueLimit', () => `somebody is refused, ${length} wait for ${step.pool} and ${limit} may`);
-    }
+function refusedRightly({ answers, after, pool }: Step): void {
+  for (const answer of answers) {
+    if (answer.is !== 'refused' || answer.refused.code !== 'queue_full') continue;
+    const { limit } = specNow(after).queue;
+    const { length } = after.tickets;
+    must(length >= limit, 'queueLimit', () => `somebody is refused, ${length} wait for ${pool} and ${limit} may`);
   }
 }

@@ -11,7 +11,7 @@ import type { World } from '../world.ts';
 import { revived } from './questions.ts';
 
 /** A start in so many is followed by one that reads the rows of the whole state; the others take the state up as `booting` has seen it to come back. */
-const ROWS_EVERY = 4;
+const ROWS_EVERY = 16;
 
 export class RecoveredRule implements Rule {
   readonly #world: World;
@@ -62,7 +62,7 @@ export class RecoveredRule implements Rule {
     }
   }
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     if (step.event.type === 'configured') this.#twice(step);
     // A reload that revives a pool may come to its commit with the file's word: as good as a reset.
     if ((step.event.type !== 'configured' && step.event.type !== 'adopted') || revived(step)) return;

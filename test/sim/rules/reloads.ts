@@ -20,7 +20,7 @@ export class ReloadRule implements Rule {
   /** Per pool, as it was stored last. */
   readonly #last = new Map<string, PoolState>();
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     this.#waits(step);
     this.#specs(step);
     this.#taken(step);

@@ -22,7 +22,7 @@ const NO_RESTARTS = new Set(['manual', 'retry', 'canary', 'trial']);
 export class RestartRule implements Rule {
   readonly #pools = new Map<string, Counted>();
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     const counted = this.#of(step);
     if (step.event.type === 'rebooted') {
       counted.spawnedMs = [];
@@ -39,10 +39,12 @@ export class RestartRule implements Rule {
     for (const entry of recordsOf(step))
       if (entry.failure && specNow(step.after).restart !== 'never') counted.owes.set(replicaOf(entry), 'restart');
     this.#told(step, counted);
-    const wasLevel = Math.min(counted.level, levelOf(windowOf(step, counted)));
+    const window = windowOf(step, counted);
+    const wasLevel = Math.min(counted.level, levelOf(window));
     for (const replica of takenOver(step)) counted.owes.delete(replica);
     for (const ref of step.spawns) if (lifeIn(step.after, ref)?.role === 'serving') this.#spawned(step, counted, ref.replica);
-    if (!step.after.restoring && step.before.restoring === step.after.restoring) this.#warned(step, counted, wasLevel);
+    if (!step.after.restoring && step.before.restoring === step.after.restoring)
+      this.#warned(step, counted, { wasLevel, window: step.spawns.length === 0 ? window : windowOf(step, counted) });
     this.#recovers(step, counted);
     this.#stormOpened(step, counted);
   }
@@ -86,9 +88,9 @@ export class RestartRule implements Rule {
   }
 
   /** One warning at half and one at the limit, per crossing: falling below arms it again. */
-  #warned(step: Step, counted: Counted, wasLevel: number): void {
+  #warned(step: Step, counted: Counted, { wasLevel, window }: { readonly wasLevel: number; readonly window: Window }): void {
     const told = emitted(step, 'restart.limited');
-    const { limit, inWindow } = windowOf(step, counted);
+    const { limit, inWindow } = window;
     counted.level = levelOf({ limit, inWindow });
     const rises = counted.level > wasLevel;
     must(
@@ -165,7 +167,13 @@ function stoppedIn(step: Step): readonly (string | undefined)[] {
     .map(({ engine }) => engine);
 }
 
-function windowOf(step: Step, { spawnedMs }: Counted): { readonly limit: number; readonly windowMs: number; readonly inWindow: number } {
+interface Window {
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly inWindow: number;
+}
+
+function windowOf(step: Step, { spawnedMs }: Counted): Window {
   const { count, windowMs } = specNow(step.after).restartLimit;
   let inWindow = 0;
   for (const atMs of spawnedMs) if (atMs + windowMs > step.nowMs) inWindow += 1;

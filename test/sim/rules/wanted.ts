@@ -10,7 +10,7 @@ export class WantedRule implements Rule {
   /** Pools that a person has stopped and nobody has started since, kept apart from what the machine makes of it. */
   readonly #stopped = new Set<string>();
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     const { after } = step;
     this.#told(step);
     for (const ref of step.spawns) {
