@@ -5,7 +5,7 @@ import { must } from '../violation.ts';
 import { commandOf, everyEngine, lifeIn, recordsOf, revived, runOf, takenIn } from './questions.ts';
 
 /** The status is put together once in so many changes. */
-const EVERY = 31;
+const EVERY = 61;
 
 export class CounterRule implements Rule {
   readonly #crashes = new Map<string, number>();

@@ -70,9 +70,8 @@ export class ReloadRule implements Rule {
 
   #one(step: Step): void {
     const { pool, before, after } = step;
-    for (const effect of step.effects) {
-      if (effect.do !== 'emit') continue;
-      const { type, facts } = effect.happening;
+    for (const { type, facts } of step.told) {
+      if (type !== 'reload.started' && type !== 'reload.step' && type !== 'reload.finished') continue;
       const running = this.#running.get(pool);
       if (type === 'reload.started') {
         must(running === undefined, 'oneReload', () => `a reload of ${pool} begins while ${running?.operationId} runs`);
