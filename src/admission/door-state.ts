@@ -1,6 +1,6 @@
 /** Whether a pool takes somebody in, and if not why: product.md, "Acquire on a pool that cannot serve". Questions; first that fits. */
 import type { Refused } from '../lease/lease.ts';
-import { slotsOf, takesLeases } from '../lease/seats-state.ts';
+import { servesQueue, slotsOf, takesLeases } from '../lease/seats-state.ts';
 import { maintenanceFacts } from '../pool/drain-facts-state.ts';
 import { breakerGate } from '../pool/gates-state.ts';
 import type { PoolState } from '../pool/pool-state.ts';
@@ -9,11 +9,16 @@ import { isWanted } from '../pool/wanted-state.ts';
 
 /** What nobody gets past who was not queued before. */
 export function closedDoor(state: PoolState, nowMs: number): Refused | null {
+  const closed = closedBeyondPause(state, nowMs);
+  if (closed !== null || state.paused === null) return closed;
+  return refused(state, 'pool_paused', `it is paused; poolctl resume ${state.name} goes on`);
+}
+
+/** A pause is waited for by those who are in the queue. */
+function closedBeyondPause(state: PoolState, nowMs: number): Refused | null {
   if (state.shuttingDown) return refused(state, 'shutting_down', 'the daemon is stopping');
   if (state.wanted.state === 'stopped') return refused(state, 'pool_stopped', `it is stopped; poolctl start ${state.name} starts it`);
-  if (state.wanted.state === 'drained') return drainingRefusal(state, nowMs);
-  if (state.paused !== null) return refused(state, 'pool_paused', `it is paused; poolctl resume ${state.name} goes on`);
-  return null;
+  return state.wanted.state === 'drained' ? drainingRefusal(state, nowMs) : null;
 }
 
 interface Hopeless {
@@ -30,9 +35,9 @@ export function hopeless(state: PoolState, { nowMs, timeoutMs }: { readonly nowM
 
 /** The same for all who wait: asked once for a whole queue. */
 export function hopesOf(state: PoolState, nowMs: number): Hopeless | null {
-  const door = state.wanted.state === 'drained' && !state.shuttingDown ? null : closedDoor({ ...state, paused: null }, nowMs);
+  const door = state.wanted.state === 'drained' && !state.shuttingDown ? null : closedBeyondPause(state, nowMs);
   if (door !== null) return forEver(door);
-  if (state.engines.some((engine) => takesLeases({ ...engine, paused: null }, nowMs, true))) return null;
+  if (state.engines.some((engine) => servesQueue(engine, nowMs))) return null;
   if (state.wanted.state === 'drained') return forEver(drainingRefusal(state, nowMs));
   const wanted = state.engines.filter((engine) => isWanted(state, engine));
   if (wanted.length === 0) return forEver(noneWanted(state, nowMs));

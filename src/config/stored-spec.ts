@@ -39,11 +39,12 @@ const BUILT_IN: ReadonlySet<string> = new Set(BUILT_IN_PATTERNS.map(patternText)
 function filled(there: unknown, defaults: unknown): unknown {
   if (there === undefined) return defaults;
   if (!isMap(there) || !isMap(defaults) || there.by !== defaults.by) return there;
-  // Which classes there are is the file's to say.
-  const more = Object.entries(defaults).map(
-    ([name, value]) => [name, filled(there[name], name === 'classes' && name in there ? undefined : value)] as const,
-  );
-  return { ...there, ...Object.fromEntries(more) };
+  const whole = { ...there };
+  for (const [name, value] of Object.entries(defaults)) {
+    // Which classes there are is the file's to say.
+    if (name !== 'classes' || !(name in there)) whole[name] = filled(there[name], value);
+  }
+  return whole;
 }
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {

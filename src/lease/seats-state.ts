@@ -34,10 +34,14 @@ export function engineFor(state: PoolState, { nowMs, queued }: { readonly nowMs:
   return best;
 }
 
-/** Ready, not paused, and not on its way out, unless it is still there for those who wait. Never at or after its deadline. */
-export function takesLeases({ phase, paused, closing }: EngineState, nowMs: number, queued: boolean): boolean {
-  if (phase.is !== 'ready' || paused !== null) return false;
-  return closing === null || (queued && closing.takesQueue && nowMs < closing.deadlineMs);
+/** Ready, not paused, and not on its way out, unless it is still there for those who wait. */
+export function takesLeases(engine: EngineState, nowMs: number, queued: boolean): boolean {
+  return engine.paused === null && (queued || engine.closing === null) && servesQueue(engine, nowMs);
+}
+
+/** Ready, and still there for those who wait, once no pause keeps them from it. Never at or after its deadline. */
+export function servesQueue({ phase, closing }: EngineState, nowMs: number): boolean {
+  return phase.is === 'ready' && (closing === null || (closing.takesQueue && nowMs < closing.deadlineMs));
 }
 
 /** Its own busy gauge, null where there is none or it is not known. */

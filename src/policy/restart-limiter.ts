@@ -31,7 +31,9 @@ export function restarted(log: RestartLog, limit: Limit, nowMs: number): Restart
 
 /** How many restarts the window that ends at `nowMs` holds. A restart exactly `windowMs` ago is out of it: compared as the sum that `freeAtMs` tells. */
 export function countInWindow(log: RestartLog, limit: Limit, nowMs: number): number {
-  return log.reduce((count, atMs) => (atMs + limit.windowMs > nowMs ? count + 1 : count), 0);
+  let count = 0;
+  for (const atMs of log) if (atMs + limit.windowMs > nowMs) count += 1;
+  return count;
 }
 
 /** How near the limit the window is: `half` from half of `count` on (rounded up), `limit` when no restart is left. */

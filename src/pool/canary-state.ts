@@ -25,10 +25,11 @@ function openedByEngines(turn: Turn): void {
   const { state } = turn;
   if (state.breaker.is !== 'closed') return;
   const { sinceMs } = state.breaker;
+  // One that lives is being tried by a person: its end will tell.
+  const open = state.engines.filter((engine) => isOpen(engine.breaker, turn.env.nowMs) && !isLive(engine) && isWanted(state, engine));
+  if (open.length === 0) return;
   const wanted = state.engines.filter((engine) => isWanted(state, engine));
   if (wanted.length < wantedReplicas(state).length) return;
-  // One that lives is being tried by a person: its end will tell.
-  const open = wanted.filter((engine) => isOpen(engine.breaker, turn.env.nowMs) && !isLive(engine));
   const failed = wanted.filter((engine) => engine.phase.is === 'failed' && !open.includes(engine));
   // Where it has closed since, as of what has failed nothing is missing, they are no news: it would open and close again until their own time is over.
   const news = open.filter(({ phase, breaker }) => phase.is !== 'failed' || breaker.is !== 'open' || breaker.sinceMs >= sinceMs);

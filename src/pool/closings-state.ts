@@ -67,8 +67,8 @@ export function inUseHeard(turn: Turn, engine: EngineState): void {
 
 /** Ends those that nobody uses any more, and those whose deadline has come. */
 export function closingsSettled(turn: Turn): void {
-  for (const { replica, generation } of allEngines(turn.state)) {
-    const engine = generationIn(turn.state, { replica, generation });
+  for (const known of allEngines(turn.state)) {
+    const engine = generationIn(turn.state, known);
     if (engine === undefined || engine.closing === null) continue;
     if (engine.closing.for === 'unwanted' && engine.role === 'serving' && isWanted(turn.state, engine)) engineReopened(turn, engine);
     else closingSettled(turn, engine, engine.closing);

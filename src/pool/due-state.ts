@@ -19,9 +19,10 @@ const NEVER = Number.POSITIVE_INFINITY;
 export function dueMs(state: PoolState, nowMs: number): number {
   if (state.restoring) return NEVER;
   const gates = gatesAt(state, nowMs);
-  const engines = allEngines(state).map((engine) => engineDueMs(state, engine, gates));
   const shown = state.restartCount > 0 ? stableAtMs(state) : NEVER;
-  return Math.min(shown, breakersDueMs(state), rolloutDueMs(state, nowMs), leasesDueMs(state), ...engines);
+  let atMs = Math.min(shown, breakersDueMs(state), rolloutDueMs(state, nowMs), leasesDueMs(state));
+  for (const engine of allEngines(state)) atMs = Math.min(atMs, engineDueMs(state, engine, gates));
+  return atMs;
 }
 
 function engineDueMs(state: PoolState, engine: EngineState, gates: Gates): number {

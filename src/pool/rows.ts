@@ -42,16 +42,20 @@ export function isEmpty(batch: Batch): boolean {
   return Object.values(batch).every((rows: readonly unknown[]) => rows.length === 0);
 }
 
-/** An end that its holder did not ask for, or one that may be asked for again by its key, is remembered over a start of the daemon. */
 export function endedRows(pool: string, ended: EndedLease): EndedRow[] {
-  const { lease } = ended.held;
-  if (ended.how === 'released' && lease.key === null) return [];
-  return [{ id: lease.id, endedAtMs: ended.endedAtMs, body: JSON.stringify({ pool, ...ended }) }];
+  return isRemembered(ended) ? [{ id: ended.held.lease.id, endedAtMs: ended.endedAtMs, body: JSON.stringify({ pool, ...ended }) }] : [];
 }
 
-function poolRow({ engines: _engines, others, ...rest }: PoolState, bootId: string): string {
-  const kept = Object.fromEntries(Object.entries(rest).filter(([key]) => !VOLATILE.has(key)));
-  return JSON.stringify({ bootId, state: { ...kept, others: others.map(withoutSeats) } });
+/** An end that its holder did not ask for, or one that may be asked for again by its key, is remembered over a start of the daemon. */
+export function isRemembered({ how, held }: EndedLease): boolean {
+  return how !== 'released' || held.lease.key !== null;
+}
+
+/** JSON leaves out what is undefined. */
+const LEFT_OUT = Object.fromEntries(['engines', ...VOLATILE].map((key) => [key, undefined]));
+
+function poolRow(state: PoolState, bootId: string): string {
+  return JSON.stringify({ bootId, state: { ...state, others: state.others.map(withoutSeats), ...LEFT_OUT } });
 }
 
 function samePoolRow(one: PoolState, other: PoolState): boolean {

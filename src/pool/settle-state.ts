@@ -6,7 +6,7 @@
 import { hopelessRefused, promoted, ticketsExpired } from '../admission/queue-state.ts';
 import type { PoolSpec } from '../config/spec.ts';
 import type { EngineState } from '../engine/engine-state.ts';
-import { livePhase, startEndsMs } from '../engine/engine-state.ts';
+import { isLive, livePhase, startEndsMs } from '../engine/engine-state.ts';
 import type { Health } from '../engine/samples-state.ts';
 import { healthOf } from '../engine/samples-state.ts';
 import { reportedUntilMs } from '../lease/reports-state.ts';
@@ -157,7 +157,7 @@ function isUnprobed(spec: PoolSpec): boolean {
 
 /** Nobody who uses it is cut off before the deadline. A start that was due is called off too. At a shutdown it stays due: the next daemon goes on with it. */
 function unwantedEnded(turn: Turn, engine: EngineState): void {
-  wayOut(turn, engine);
+  if (isLive(engine)) wayOut(turn, engine);
   const due = engine.phase.is === 'backoff' || engine.phase.is === 'failed' || engine.phase.is === 'ended';
   if (due && !turn.state.shuttingDown) put(turn, { ...engine, phase: { is: 'idle' } });
 }
@@ -228,6 +228,7 @@ function startsDecided(turn: Turn): void {
     }
   }
   const waiting = turn.state.engines.filter((engine) => engine.phase.is === 'backoff' && mayStart(turn.state, engine));
+  if (waiting.length === 0) return;
   const gates = gatesAt(turn.state, turn.env.nowMs);
   for (const engine of waiting.toSorted((one, other) => dueAtMs(one) - dueAtMs(other) || one.replica - other.replica)) {
     if (engine.phase.is === 'backoff' && gates.of(engine).is === 'free') startBegun(turn, engine, engine.phase.cause);
@@ -241,21 +242,22 @@ function shownCountReset(turn: Turn): void {
 
 /** When the shown count is due to return to 0; Infinity while something wanted is not ready. */
 export function stableAtMs(state: Turn['state']): number {
-  const { resetAfterMs } = currentSpec(state).restartLimit;
-  const since = wantedReplicas(state).map((replica) => {
+  const wanted = wantedReplicas(state);
+  let lastMs = wanted.length === 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+  for (const replica of wanted) {
     const phase = engineIn(state, replica)?.phase;
-    return phase?.is === 'ready' && phase.run.readySinceMs !== null ? phase.run.readySinceMs : Number.POSITIVE_INFINITY;
-  });
-  return since.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...since) + resetAfterMs;
+    lastMs = Math.max(lastMs, (phase?.is === 'ready' ? phase.run.readySinceMs : null) ?? Number.POSITIVE_INFINITY);
+  }
+  return lastMs + currentSpec(state).restartLimit.resetAfterMs;
 }
 
 /** Old specs go with the last generation that was started by them. */
 function specsForgotten(turn: Turn): void {
   const { specs, specId, rollout, waitingReload } = turn.state;
   if (Object.keys(specs).length === 1) return;
-  const run = allEngines(turn.state).flatMap((engine) => [livePhase(engine)?.run.specId ?? [], engine.specId ?? []].flat());
   const ways = waitingReload?.to.map((way) => way.specId) ?? [];
-  const used = new Set([specId, rollout?.fromSpecId, rollout?.toSpecId, ...ways, ...run]);
+  const used = new Set<string | null | undefined>([specId, rollout?.fromSpecId, rollout?.toSpecId, ...ways]);
+  for (const engine of allEngines(turn.state)) used.add(livePhase(engine)?.run.specId).add(engine.specId);
   const kept = Object.entries(specs).filter(([id]) => used.has(id));
   if (kept.length < Object.keys(specs).length) turn.state = { ...turn.state, specs: Object.fromEntries(kept) };
 }

@@ -10,26 +10,22 @@ import { poolIsWanted, wantedReplicas } from './wanted-state.ts';
 export function poolStateName(state: PoolState): PoolStateName {
   const live = allEngines(state).some(isLive);
   const wanted = wantedReplicas(state);
-  const wantedEngines = wanted.map((replica) => engineIn(state, replica));
-  if (!live && wantedEngines.every((engine) => engine?.phase.is === 'ended')) return isDrained(state) ? 'drained' : 'stopped';
+  if (!live && wanted.every((replica) => engineIn(state, replica)?.phase.is === 'ended')) return isDrained(state) ? 'drained' : 'stopped';
   if (!poolIsWanted(state) || wanted.length === 0) return 'draining';
   if (state.rollout !== null) return 'reloading';
   if (state.paused !== null) return 'paused';
   const ready = state.engines.filter(({ phase, closing }) => phase.is === 'ready' && closing === null).length;
-  if (ready === 0 && !wantedEngines.some((engine) => willStart(state, engine))) return 'failed';
+  if (ready === 0 && !wanted.some((replica) => willStart(state, engineIn(state, replica)))) return 'failed';
   if (ready === 0 && !state.beenReady) return 'starting';
-  return ready < wantedOrDrained(state) ? 'degraded' : 'running';
+  // A drained engine is missed, one that a person has stopped is not.
+  const drained = state.engines.filter(({ held }) => held?.as === 'drained').length;
+  return ready < wanted.length + drained ? 'degraded' : 'running';
 }
 
 /** The pool was, or each of its engines that is not wanted. */
 function isDrained({ wanted, engines }: PoolState): boolean {
   if (wanted.state !== 'running') return wanted.state === 'drained';
   return engines.some(({ held }) => held?.as === 'drained') && engines.every(({ held }) => held === null || held.as === 'drained');
-}
-
-/** A drained engine is missed, one that a person has stopped is not. */
-function wantedOrDrained(state: PoolState): number {
-  return wantedReplicas(state).length + state.engines.filter(({ held }) => held?.as === 'drained').length;
 }
 
 /** A start is under way or due, and nothing but time or its own end decides it. */

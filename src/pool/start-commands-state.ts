@@ -10,6 +10,7 @@ import { backoffAnnounced } from './failures-state.ts';
 import { operationStepped } from './operation-state.ts';
 import type { PoolState } from './pool-state.ts';
 import { startBegun } from './starts-state.ts';
+import type { OperationKind } from './status.ts';
 import type { Turn } from './turn.ts';
 import { currentSpec, engineAt, engineIn, put } from './turn.ts';
 import { mayStart, replicasOf } from './wanted-state.ts';
@@ -39,22 +40,27 @@ export function startsOf(turn: Turn, targets: readonly number[]): { readonly rep
 
 /** Starts what a person has asked to be started and what is not there, now or when the old generation has ended: past back-off and limiter. */
 export function startsAsked(turn: Turn): void {
-  for (const { replica, after, retries } of asked(turn.state)) {
+  for (const { kind, replica, after } of asked(turn.state)) {
     const engine = engineAt(turn, replica);
     if (isLive(engine) || engine.generation !== after || !mayStart(turn.state, engine)) continue;
-    if (retries) startBegun(turn, engine, 'retry');
+    const left = engine.phase.is === 'failed' || engine.phase.is === 'ended';
+    // What a scale adds starts by itself, but for one that was taken back on its way out and is left so by its end.
+    if (kind === 'scale' && !left) continue;
+    if (kind === 'retry') startBegun(turn, engine, 'retry');
     else if (engine.breaker.is === 'closed' && turn.state.breaker.is === 'closed') startBegun(turn, engine, 'manual');
-    else if (engine.phase.is === 'failed' || engine.phase.is === 'ended') heldBack(turn, engine);
+    else if (left) heldBack(turn, engine);
   }
 }
 
 /** The generations that somebody waits to be followed by another. */
-function asked({ operations, rolling }: PoolState): { readonly replica: number; readonly after: number; readonly retries: boolean }[] {
+function asked({ operations, rolling }: PoolState): { readonly kind: OperationKind; readonly replica: number; readonly after: number }[] {
   const starts = operations.flatMap(({ kind, starts: targets }) =>
-    kind === 'start' || kind === 'resume' || kind === 'retry' ? targets.map((target) => ({ ...target, retries: kind === 'retry' })) : [],
+    STARTING.has(kind) ? targets.map(({ replica, after }) => ({ kind, replica, after })) : [],
   );
-  return rolling?.current == null ? starts : [...starts, { replica: rolling.current.replica, after: rolling.current.old, retries: false }];
+  return rolling?.current == null ? starts : [...starts, { kind: 'restart', replica: rolling.current.replica, after: rolling.current.old }];
 }
+
+const STARTING: ReadonlySet<OperationKind> = new Set(['start', 'resume', 'retry', 'scale']);
 
 function startWanted(turn: Turn, stamp: Given['stamp'], replica: number | null, drained: readonly number[]): void {
   if (replica !== null && turn.state.wanted.state === 'running') {

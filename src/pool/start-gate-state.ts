@@ -70,7 +70,7 @@ function granted(state: StartGateState): [StartGateState, EngineRef[]] {
 }
 
 function nextRequest(state: StartGateState): StartRequest | undefined {
-  if (state.spawning.length >= SPAWNS_MAX) return undefined;
+  if (state.waiting.length === 0 || state.spawning.length >= SPAWNS_MAX) return undefined;
   const free = state.waiting.filter((request) => deviceIsFree(state, request));
   const pools = [...new Set(state.waiting.map(({ ref }) => ref.pool))].toSorted();
   const turn = [...pools.filter((pool) => pool > (state.lastPool ?? '')), ...pools];

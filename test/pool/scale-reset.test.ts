@@ -71,6 +71,16 @@ describe('scale', () => {
     expect(s.state.engines.map(({ phase }) => phase.is)).toEqual(['ready', 'idle']);
   });
 
+  it('starts what it takes back on its way out, also where that fails there and restart: never would leave it so', () => {
+    const s = new Script({ replicas: 2, restart: 'never' }).engine(1, dies(5, { leavesChild: true, unkillable: true }), serves).until(7);
+    expect(s.states()).toBe('ready stopping');
+    s.scale(1);
+    const id = s.scale(2);
+    s.vanish(1).until(10);
+    expect(s.states()).toBe('ready ready');
+    expect(s.outcome(id)).toBe('scaled');
+  });
+
   it('of a stopped pool is recorded', () => {
     const s = new Script({ autostart: false }).until(1);
     expect(s.outcome(s.scale(3))).toBe('scaled');

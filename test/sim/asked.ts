@@ -6,7 +6,7 @@
 import type { LeaseAnswer, LeaseEvent } from '../../src/lease/lease-events.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
-import type { Step } from './ground.ts';
+import type { Decided } from './ground.ts';
 
 /** A question without the number of its answer. */
 export type Question = LeaseEvent extends infer Event ? (Event extends LeaseEvent ? Omit<Event, 'to'> : never) : never;
@@ -17,10 +17,10 @@ export interface Asking {
   readonly state: (pool: string) => PoolState;
   readonly decided: (pool: string, state: PoolState, event: LeaseEvent) => readonly [PoolState, readonly Effect[]];
   readonly stored: (pool: string, state: PoolState, effects: readonly Effect[]) => void;
-  readonly stepped: (step: Pick<Step, 'pool' | 'before' | 'after' | 'event' | 'effects'>) => void;
+  readonly stepped: (decided: Decided) => void;
   readonly run: (pool: string, effect: Effect) => void;
   /** The timer of the pool, after its effects. */
-  readonly armed: (pool: string, effects: readonly Effect[]) => void;
+  readonly armed: (pool: string) => void;
   /** As `Nature.dies`, once for all of the turn. */
   readonly dies: () => number | null;
   readonly die: () => void;
@@ -28,7 +28,13 @@ export interface Asking {
   readonly tell: (told: () => void) => void;
 }
 
-type Decided = Parameters<Asking['stepped']>[0];
+/** What one turn has decided for a pool. */
+interface PoolTurn {
+  readonly pool: string;
+  readonly after: PoolState;
+  readonly steps: readonly Decided[];
+  readonly effects: readonly Effect[];
+}
 
 export class Asked {
   readonly #given: Asking;
@@ -45,7 +51,9 @@ export class Asked {
     this.#open.set(this.#number, told);
     if (this.#waiting.size === 0) this.#given.soon(() => this.#turn());
     const event = { ...question, to: this.#number } as LeaseEvent;
-    this.#waiting.set(pool, [...(this.#waiting.get(pool) ?? []), event]);
+    const others = this.#waiting.get(pool);
+    if (others === undefined) this.#waiting.set(pool, [event]);
+    else others.push(event);
   }
 
   answered(to: number, answer: LeaseAnswer): void {
@@ -55,45 +63,39 @@ export class Asked {
   }
 
   #turn(): void {
-    const { decided, stored, stepped, dies, die } = this.#given;
-    const waiting = [...this.#waiting];
+    const { stored, stepped, dies, die } = this.#given;
+    const turns = [...this.#waiting].map(([pool, events]) => this.#decided(pool, events));
     this.#waiting.clear();
-    const steps: Decided[] = [];
-    for (const [pool, events] of waiting) {
-      let before = this.#given.state(pool);
-      for (const event of events) {
-        const [after, effects] = decided(pool, before, event);
-        steps.push({ pool, before, after, event, effects });
-        before = after;
-      }
-    }
     const deathAt = dies();
     if (deathAt === 0) return die();
-    for (const [pool] of waiting) {
-      const own = steps.filter((step) => step.pool === pool);
-      const last = own.at(-1);
-      if (last !== undefined)
-        stored(
-          pool,
-          last.after,
-          own.flatMap(({ effects }) => effects),
-        );
-    }
-    for (const step of steps) stepped(step);
-    this.#done(steps, deathAt);
+    for (const { pool, after, effects } of turns) stored(pool, after, effects);
+    for (const { steps } of turns) for (const step of steps) stepped(step);
+    this.#done(turns, deathAt);
   }
 
-  #done(steps: readonly Decided[], deathAt: number | null): void {
+  #decided(pool: string, events: readonly LeaseEvent[]): PoolTurn {
+    const steps: Decided[] = [];
+    const all: Effect[] = [];
+    let before = this.#given.state(pool);
+    for (const event of events) {
+      const [after, effects] = this.#given.decided(pool, before, event);
+      steps.push({ pool, before, after, event, effects });
+      all.push(...effects);
+      before = after;
+    }
+    return { pool, after: before, steps, effects: all };
+  }
+
+  #done(turns: readonly PoolTurn[], deathAt: number | null): void {
     const { run, armed, die } = this.#given;
     let done = 1;
-    for (const pool of new Set(steps.map((step) => step.pool))) {
-      const effects = steps.filter((step) => step.pool === pool).flatMap((step) => step.effects);
+    for (const { pool, effects } of turns) {
       for (const effect of effects) {
         if (deathAt === done) return die();
         run(pool, effect);
         done += 1;
       }
-      armed(pool, effects);
+      armed(pool);
     }
     if (deathAt !== null) die();
   }

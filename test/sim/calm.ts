@@ -5,7 +5,7 @@ import { poolStatus } from '../../src/pool/pool-view.ts';
 import { allEngines } from '../../src/pool/turn.ts';
 import type { Luck } from './luck.ts';
 import { ownerOf } from './ports.ts';
-import { membersOf } from './rules/questions.ts';
+import { engineIn, membersOf } from './rules/questions.ts';
 import type { Shutdown } from './shutdown.ts';
 import { must } from './violation.ts';
 import type { World } from './world.ts';
@@ -36,8 +36,8 @@ export function settledIn({ world, luck, shutdown, note }: Calm): void {
   // What is due at this very moment is under way: a place granted to a start that was called off has yet to come back, say.
   while (unsettled(world) !== null || ground.agenda.nextMs <= ground.nowMs) {
     const went = world.advance(untilMs);
-    must(world.steps < stepsMax, 'liveness', () => `${STEPS_MAX} steps of calm and still ${unsettled(world)}`);
-    must(went, 'liveness', () => `${TIME_MS} ms of calm and still ${unsettled(world)}`);
+    must(world.steps < stepsMax, 'liveness', () => `${STEPS_MAX} steps of calm and still ${unsettled(world)?.()}`);
+    must(went, 'liveness', () => `${TIME_MS} ms of calm and still ${unsettled(world)?.()}`);
     world.between();
     shutdown.between();
   }
@@ -59,50 +59,51 @@ function lookedAfter(world: World): void {
   });
 }
 
-/** What is not as it should be, or null. */
-function unsettled(world: World): string | null {
-  const { daemon } = world;
-  if (daemon === null) return 'there is no daemon';
+/** What is not as it should be, in words for whoever asks; null when all is. */
+type Unsettled = (() => string) | null;
+
+function unsettled({ daemon }: World): Unsettled {
+  if (daemon === null) return () => 'there is no daemon';
   for (const state of daemon.states.values()) {
-    const why = poolUnsettled(state);
+    const why = enginesUnsettled(state) ?? breakersUnsettled(state) ?? goesOn(state);
     if (why !== null) return why;
   }
   return null;
 }
 
-function poolUnsettled(state: PoolState): string | null {
-  return enginesUnsettled(state) ?? breakersUnsettled(state) ?? goesOn(state);
-}
-
-function enginesUnsettled(state: PoolState): string | null {
+function enginesUnsettled(state: PoolState): Unsettled {
   const { name } = state;
   const running = state.wanted.state === 'running' && !state.shuttingDown;
-  for (const replica of running ? membersOf(state) : []) {
-    if (!state.engines.some((engine) => engine.replica === replica)) return `${name}/${replica} was never made`;
+  const members = membersOf(state);
+  for (const replica of running ? members : []) {
+    if (engineIn(state, replica) === undefined) return () => `${name}/${replica} was never made`;
   }
   for (const engine of state.engines) {
-    const wanted = running && membersOf(state).includes(engine.replica) && engine.held === null;
+    const wanted = running && members.includes(engine.replica) && engine.held === null;
     if (!(wanted ? isRight(engine) : engine.phase.is === 'idle'))
-      return `${name}/${engine.replica} is ${JSON.stringify(engine.phase)}, wanted: ${wanted}, breaker ${engine.breaker.is}`;
+      return () => `${name}/${engine.replica} is ${JSON.stringify(engine.phase)}, wanted: ${wanted}, breaker ${engine.breaker.is}`;
   }
-  const others = state.others.map(({ role, replica, generation }) => `the ${role} ${replica}#${generation}`);
-  return others.length === 0 ? null : `${others.join()} of ${name} is there`;
+  const [other] = state.others;
+  return other === undefined ? null : () => `the ${other.role} ${other.replica}#${other.generation} of ${name} is there`;
 }
 
-function breakersUnsettled(state: PoolState): string | null {
-  const classes = Object.entries(state.classes).map(([key, { breaker }]) => [key, breaker] as const);
-  const open = [['any', state.breaker] as const, ...classes].find(([, breaker]) => breaker.is !== 'closed');
-  return open === undefined ? null : `the breaker ${open[0]} of ${state.name} is ${open[1].is}`;
+function breakersUnsettled({ name, breaker, classes }: PoolState): Unsettled {
+  if (breaker.is !== 'closed') return () => `the breaker any of ${name} is ${breaker.is}`;
+  const open = Object.entries(classes).find((entry) => entry[1].breaker.is !== 'closed');
+  return open === undefined ? null : () => `the breaker ${open[0]} of ${name} is ${open[1].breaker.is}`;
 }
 
-function goesOn(state: PoolState): string | null {
-  const { name } = state;
-  if (state.operations.length > 0) return `${state.operations.map(({ id, kind }) => `${kind} ${id}`).join()} of ${name} goes on`;
-  for (const key of ['rolling', 'rollout', 'drain', 'waitingReload', 'waitingScale'] as const) {
-    if (state[key] !== null) return `${name} has not done with ${key}: ${JSON.stringify(state[key])}`;
+function goesOn(state: PoolState): Unsettled {
+  const { name, operations, tickets } = state;
+  if (operations.length > 0) return () => `${operations.map(({ id, kind }) => `${kind} ${id}`).join()} of ${name} goes on`;
+  for (const key of UNDER_WAY) {
+    const what = state[key];
+    if (what !== null) return () => `${name} has not done with ${key}: ${JSON.stringify(what)}`;
   }
-  return state.tickets.length === 0 ? null : `${state.tickets.length} wait for ${name}`;
+  return tickets.length === 0 ? null : () => `${tickets.length} wait for ${name}`;
 }
+
+const UNDER_WAY = ['rolling', 'rollout', 'drain', 'waitingReload', 'waitingScale'] as const;
 
 function isRight({ phase, breaker }: EngineState): boolean {
   if (phase.is === 'ready') return phase.run.succeeded && breaker.is === 'closed';

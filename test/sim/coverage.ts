@@ -1,6 +1,6 @@
 /** Which events have met which engines: pairs of (phase and step, event), for the engine an event is about, or for all of its pool. What an event
  * brought about counts as well where it may come of several: ends of leases and waits, engines that become ready, reloads. */
-import type { EngineState } from '../../src/engine/engine-state.ts';
+import type { BackoffWhy, EngineState } from '../../src/engine/engine-state.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
@@ -26,6 +26,12 @@ export class Coverage {
     for (const effect of step.effects) this.#done(before, effect);
     for (const { was, is } of step.lives)
       if (is?.phase.is === 'ready' && was.phase.is !== 'ready') this.#add(phaseName(is.role === was.role ? was : is), 'ready');
+  }
+
+  /** What another run has met. */
+  add({ events, counts }: Pick<Coverage, 'events' | 'counts'>): void {
+    this.events += events;
+    for (const [event, phases] of counts) for (const [phase, times] of phases) this.#add(phase, event, times);
   }
 
   #allOf(state: PoolState, name: string): void {
@@ -64,10 +70,10 @@ export class Coverage {
     return [`${this.pairs} (state, event) pairs in ${this.events} events`, ...lines].join('\n');
   }
 
-  #add(phase: string, event: string): void {
+  #add(phase: string, event: string, times = 1): void {
     const phases = this.counts.get(event) ?? new Map<string, number>();
     if (phases.size === 0) this.counts.set(event, phases);
-    phases.set(phase, (phases.get(phase) ?? 0) + 1);
+    phases.set(phase, (phases.get(phase) ?? 0) + times);
   }
 }
 
@@ -88,12 +94,18 @@ export function phaseName({ phase, role, closing }: EngineState): string {
   return closing !== null && (name === 'ready' || name === 'unready') ? `closing:${name}` : name;
 }
 
+const BACKOFF: Readonly<Record<BackoffWhy, string>> = {
+  failure: 'backoff/failure',
+  blocked: 'backoff/blocked',
+  starved: 'backoff/starved',
+};
+
 function stepOf(phase: EngineState['phase']): string {
   switch (phase.is) {
     case 'starting':
       return phase.step;
     case 'backoff':
-      return `backoff/${phase.why}`;
+      return BACKOFF[phase.why];
     case 'stopping':
       return phase.stuckAtMs === null ? 'stopping/term' : 'stopping/kill';
     case 'stuck':

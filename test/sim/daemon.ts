@@ -11,13 +11,13 @@ import type { ProbeResult } from '../../src/engine/samples-state.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
 import type { PoolState } from '../../src/pool/pool-state.ts';
-import { endedRows } from '../../src/pool/rows.ts';
+import { isRemembered } from '../../src/pool/rows.ts';
 import type { StartGateEvent, StartGateState } from '../../src/pool/start-gate-state.ts';
 import { newStartGate } from '../../src/pool/start-gate-state.ts';
 import { generationIn } from '../../src/pool/turn.ts';
 import { Asked } from './asked.ts';
 import { stepOf } from './changes.ts';
-import type { Ground, Rule, Step, Told } from './ground.ts';
+import type { Decided, Ground, Rule, Step, Told } from './ground.ts';
 import { LeaseApi } from './lease-api.ts';
 import type { Machine } from './machine.ts';
 import type { Nature } from './nature.ts';
@@ -200,9 +200,8 @@ export class Daemon {
     return { nowMs, wallMs, random: () => this.#given.nature.random(pool) };
   }
 
-  #stepped(step: Pick<Step, 'pool' | 'before' | 'after' | 'event' | 'effects'>): void {
-    const { nowMs, wallMs } = this.#given.ground;
-    this.#given.stepped(stepOf({ ...step, nowMs, wallMs }));
+  #stepped(decided: Decided): void {
+    this.#given.stepped(stepOf(decided, this.#given.ground));
   }
 
   #stored(pool: string, after: PoolState, effects: readonly Effect[]): void {
@@ -211,7 +210,7 @@ export class Daemon {
     ground.stored(pool, after);
     for (const effect of effects) {
       if (effect.do === 'record') ground.history.push(effect.entry);
-      if (effect.do === 'leaseEnded' && endedRows(pool, effect.ended).length > 0) ground.ended.push({ pool, ended: effect.ended });
+      if (effect.do === 'leaseEnded' && isRemembered(effect.ended)) ground.ended.push({ pool, ended: effect.ended });
       // A person's word holds from the commit on.
       if (effect.do === 'abandon') {
         const process = ground.processes.find(effect.ref);

@@ -1,8 +1,10 @@
 /** What is there whether or not a daemon runs: time, processes, the disk, the config file, strangers on ports. */
 import type { PoolSpec } from '../../src/config/spec.ts';
 import type { EngineState } from '../../src/engine/engine-state.ts';
-import type { EventType, Happening } from '../../src/events/event.ts';
-import type { EndedLease, Held } from '../../src/lease/lease-events.ts';
+import type { EngineRef } from '../../src/engine/identity.ts';
+import type { Happening } from '../../src/events/event.ts';
+import type { EndedLease, EndedTicket, Held, LeaseAnswer } from '../../src/lease/lease-events.ts';
+import type { Seat } from '../../src/lease/lease-state.ts';
 import type { Effect } from '../../src/pool/effects.ts';
 import type { HistoryEntry } from '../../src/pool/host.ts';
 import type { PoolEvent } from '../../src/pool/pool-events.ts';
@@ -24,17 +26,35 @@ export interface Life {
   readonly is: EngineState | null;
 }
 
-/** One decision, after it was stored and before its effects run. */
-export interface Step {
+/** One thing after another that a step did to leases and queue, in the order of its effects. */
+export type LeaseHappening =
+  | { readonly is: 'granted'; readonly id: string; readonly seat: Seat }
+  | { readonly is: 'ended'; readonly ended: EndedLease }
+  | { readonly is: 'queued' }
+  | { readonly is: 'out'; readonly ended: EndedTicket };
+
+/** The effects of a step by what they do: every rule asks, so they are sorted once. */
+export interface Sorted {
+  readonly told: readonly Happening[];
+  readonly spawns: readonly EngineRef[];
+  /** Ends of engines, also of candidates and of what is retiring. */
+  readonly ends: readonly HistoryEntry[];
+  readonly answers: readonly LeaseAnswer[];
+  readonly leasing: readonly LeaseHappening[];
+}
+
+export interface Decided {
   readonly pool: string;
   readonly before: PoolState;
   readonly after: PoolState;
-  readonly changes: readonly Change[];
-  readonly lives: readonly Life[];
   readonly event: PoolEvent;
   readonly effects: readonly Effect[];
-  /** What is told by it, by its kind: every rule asks, so it is sorted once. */
-  readonly told: ReadonlyMap<EventType, readonly Happening[]>;
+}
+
+/** One decision, after it was stored and before its effects run. */
+export interface Step extends Decided, Sorted {
+  readonly changes: readonly Change[];
+  readonly lives: readonly Life[];
   readonly nowMs: number;
   readonly wallMs: number;
 }
@@ -43,20 +63,23 @@ export type Told = 'terminate' | 'terminateRest' | 'kill' | 'signal';
 
 /** What a rule may look at as the world goes on; each throws a Violation. */
 export interface Rule {
+  /** For what time alone may break, or an answer: after each step. */
   stepped?(step: Step): void;
+  /** After each step but those that changed nothing and did nothing but answer. */
+  changed?(step: Step): void;
   /** Just before the process is there. */
   making?(made: Pick<Process, 'ref' | 'port'>): void;
   told?(what: Told, process: Process): void;
-  /** Between two steps, when no effect is outstanding. */
-  between?(): void;
+  /** Between two steps, when no effect is outstanding: of the pools where something has happened since the last time. */
+  between?(pools: ReadonlySet<string>): void;
   /** A client was told that it has this lease. */
   acknowledged?(pool: string, held: Held): void;
   /** A new daemon comes up. */
   booting?(): void;
 }
 
-/** Rows are made of what has changed in so many commits: often enough to meet every kind of change, and cheap. */
-const ROWS_EVERY = 17;
+/** Rows are made of what has changed in so many commits, and before each start of a daemon: often enough to meet every kind of change, and cheap. */
+const ROWS_EVERY = 61;
 
 /** The wall clock of the first boot at monotonic 0. */
 const WALL_MS = 1_800_000_000_000;

@@ -19,7 +19,8 @@ export class Luck implements Nature {
   doom: { inSteps: number; readonly point: number } | null = null;
   readonly #dice: Dice;
   readonly #pools: readonly string[];
-  readonly #streams = new Map<string, Stream>();
+  /** Kind → owner → stream. */
+  readonly #streams = new Map<string, Map<string, Stream>>();
   readonly #moods = new Map<string, Mood>();
   #prepares = 0;
 
@@ -135,11 +136,12 @@ export class Luck implements Nature {
 
   /** Each engine has its own sequence of delays of each kind, so that one that is left out shifts no other's. */
   #stream(kind: string, owner: string): Stream {
-    const key = `${kind} ${owner}`;
-    const known = this.#streams.get(key);
+    const streams = this.#streams.get(kind) ?? new Map<string, Stream>();
+    if (streams.size === 0) this.#streams.set(kind, streams);
+    const known = streams.get(owner);
     if (known !== undefined) return known;
-    const made = this.#dice.stream(key);
-    this.#streams.set(key, made);
+    const made = this.#dice.stream(`${kind} ${owner}`);
+    streams.set(owner, made);
     return made;
   }
 }

@@ -36,34 +36,34 @@ const KINDS: Readonly<Record<Phase, readonly Kind[]>> = {
 
 export function probe(loop: ProbeLoop): Probing {
   const { ref, phase, ground, nature, process, answered } = loop;
+  const owner = engineId(ref);
   const probing: Probing = {
     ref,
     phase,
     stopped: false,
     askInUse: () => {
-      ground.after(nature.delayMs('probed', engineId(ref)), () => {
+      ground.after(nature.delayMs('probed', owner), () => {
         if (!probing.stopped) answered(asked(process, 'inUse', ground));
       });
     },
   };
-  for (const kind of KINDS[phase]) if (loop.probes[kind] !== null) again(loop, probing, { kind, waitMs: 0, results: 1 });
+  for (const kind of KINDS[phase]) if (loop.probes[kind] !== null) again(loop, probing, { kind, owner, waitMs: 0, results: 1 });
   return probing;
 }
 
 function again(
   loop: ProbeLoop,
   probing: Probing,
-  { kind, waitMs, results }: { readonly kind: Kind; readonly waitMs: number; readonly results: number },
+  { kind, owner, waitMs, results }: { readonly kind: Kind; readonly owner: string; readonly waitMs: number; readonly results: number },
 ): void {
   const { ground, nature, probes } = loop;
   const periodMs = probes[kind]?.periodMs ?? 0;
-  const owner = engineId(probing.ref);
   ground.after(waitMs + nature.delayMs('probed', owner), () => {
     if (probing.stopped) return;
     const result = asked(loop.process, kind, ground);
     loop.answered(result);
     if (!probing.stopped && !(kind === 'startup' && result.ok)) {
-      again(loop, probing, { kind, waitMs: nature.gapMs({ periodMs, owner, results }), results: results + 1 });
+      again(loop, probing, { kind, owner, waitMs: nature.gapMs({ periodMs, owner, results }), results: results + 1 });
     }
   });
 }

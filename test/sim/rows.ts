@@ -4,6 +4,7 @@ import { VOLATILE } from '../../src/pool/pool-state.ts';
 import { rowsOf } from '../../src/pool/rows.ts';
 import { storedPools } from '../../src/pool/stored-pools.ts';
 import type { Stored } from '../../src/store/store.ts';
+import { same } from './same.ts';
 
 type Leases = Map<string, Stored['leases'][number]>;
 
@@ -59,10 +60,16 @@ export function storedAgain(state: PoolState): PoolState {
   return rows.read(state.name);
 }
 
-/** What the disk keeps of it: nothing of the queue, and no empty seats at the end. */
-export function keptOf(state: PoolState): Partial<PoolState> {
-  const seated = (engines: PoolState['engines']): PoolState['engines'] =>
-    engines.map((engine) => ({ ...engine, seats: engine.seats.slice(0, engine.seats.findLastIndex((lease) => lease !== null) + 1) }));
-  const whole = { ...state, engines: seated(state.engines), others: seated(state.others) };
-  return Object.fromEntries(Object.entries(whole).filter(([key]) => !VOLATILE.has(key)));
+/** The keys that do not come back from the disk as they were: it keeps nothing of the queue, and no empty seats at the end. */
+export function lostIn(read: PoolState, state: PoolState): readonly string[] {
+  const keys = new Set([...Object.keys(state), ...Object.keys(read)]) as Set<keyof PoolState>;
+  return [...keys].filter((key) => !VOLATILE.has(key) && !same(keptOf(read, key), keptOf(state, key)));
+}
+
+function keptOf(state: PoolState, key: keyof PoolState): unknown {
+  if (key !== 'engines' && key !== 'others') return state[key];
+  return state[key].map((engine) => ({
+    ...engine,
+    seats: engine.seats.slice(0, engine.seats.findLastIndex((lease) => lease !== null) + 1),
+  }));
 }

@@ -16,6 +16,9 @@ import { changedSpec } from './specs.ts';
 import type { End } from './traits.ts';
 import type { World } from './world.ts';
 
+/** What no adapter can say again: a start of the daemon does, or the gate. */
+const SAID_ONCE: ReadonlySet<PoolEvent['type']> = new Set(['adopted', 'endedMeanwhile', 'neverStarted', 'unproven', 'spawnGranted']);
+
 /** Of one schedule. */
 const CLIENTS_MAX = 16;
 
@@ -55,7 +58,7 @@ export class Slots {
   /** What was said once may be said again: duplicates and stragglers. */
   heard({ pool, event, lives }: Step): void {
     this.#meddling.heard(pool, lives);
-    if (!('generation' in event) || ['adopted', 'endedMeanwhile', 'neverStarted', 'unproven', 'spawnGranted'].includes(event.type)) return;
+    if (!('generation' in event) || SAID_ONCE.has(event.type)) return;
     this.#mail.push({ pool, event });
     if (this.#mail.length > 40) this.#mail.shift();
   }

@@ -27,6 +27,7 @@ export class Timers {
     const { ground, machine, state, tick } = this.#given;
     const { nowMs } = ground;
     const dueMs = Math.max(nowMs, machine.dueMs(state(pool), nowMs));
+    must(!Number.isNaN(dueMs), 'timers', () => `dueMs of ${pool} is not a number`);
     const old = this.#armed.get(pool);
     if (old?.dueMs === dueMs && !old.off) return;
     if (old !== undefined) old.off = true;

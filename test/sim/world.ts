@@ -29,14 +29,19 @@ export class World {
   readonly machine: Machine;
   readonly nature: Nature;
   readonly rules: readonly Rule[];
+  /** What the rules look at after each step, and after one that has changed something. */
+  readonly #stepping: readonly ((step: Step) => void)[];
+  readonly #changing: readonly ((step: Step) => void)[];
+  /** Those that look at rest. */
+  readonly #resting: readonly Rule[];
   steps = 0;
-  /** Something has happened since the rules last looked at rest. */
-  #moved = true;
   daemon: Daemon | null = null;
   clients: Clients | null = null;
   /** What a daemon that has died leaves to do. */
   onDeath: () => void = () => {};
   readonly #watched: (step: Step) => void;
+  /** Pools where something has happened since the rules last looked at rest. */
+  readonly #moved = new Set<string>();
   #epoch = 0;
   #operations = 0;
 
@@ -51,11 +56,13 @@ export class World {
     });
     for (const spec of given.specs) this.ground.file.set(spec.name, spec);
     this.rules = [...allRules(this), ...(given.moreRules ?? [])];
+    this.#stepping = this.rules.flatMap((rule) => rule.stepped?.bind(rule) ?? []);
+    this.#changing = this.rules.flatMap((rule) => (rule.changed ?? rule.stepped)?.bind(rule) ?? []);
+    this.#resting = this.rules.filter(({ between }) => between !== undefined);
   }
 
   boot(): void {
     this.#epoch += 1;
-    this.#moved = true;
     const daemon = new Daemon({
       ground: this.ground,
       machine: this.machine,
@@ -65,7 +72,6 @@ export class World {
       stepped: (step) => this.#stepped(step),
       died: () => {
         this.daemon = null;
-        this.#moved = true;
         this.clients?.daemonDied();
         this.onDeath();
       },
@@ -126,21 +132,22 @@ export class World {
   }
 
   acknowledged(pool: string, held: Held): void {
-    this.#moved = true;
+    this.#moved.add(pool);
     for (const rule of this.rules) rule.acknowledged?.(pool, held);
   }
 
   /** The rules that look at rest. */
   between(): void {
-    if (!this.#moved) return;
-    this.#moved = false;
-    for (const rule of this.rules) rule.between?.();
+    if (this.#moved.size === 0) return;
+    for (const rule of this.#resting) rule.between?.(this.#moved);
+    this.#moved.clear();
   }
 
   #stepped(step: Step): void {
     this.steps += 1;
-    this.#moved = true;
+    this.#moved.add(step.pool);
     this.#watched(step);
-    for (const rule of this.rules) rule.stepped?.(step);
+    const rests = step.before === step.after && step.effects.length === step.answers.length;
+    for (const looks of rests ? this.#stepping : this.#changing) looks(step);
   }
 }

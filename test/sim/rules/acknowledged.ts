@@ -1,17 +1,18 @@
 /** Invariants 23 and 24: what a client was told that it has is there after any death, until it ends; and one key is one lease. */
 import type { Held } from '../../../src/lease/lease-events.ts';
+import type { PoolState } from '../../../src/pool/pool-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
 import type { World } from '../world.ts';
-import { leaseHappenings, seatedIn } from './leasing.ts';
+import { everyEngine } from './questions.ts';
 
 /** For so long after its end a key is known. */
 const REMEMBERED_MS = 600_000;
 
 export class AcknowledgedRule implements Rule {
   readonly #world: World;
-  /** Acknowledged and not ended: lease → pool. */
-  readonly #held = new Map<string, string>();
+  /** Acknowledged and not ended: pool → leases. */
+  readonly #held = new Map<string, Set<string>>();
   /** `chat client-1-0-3` → lease. */
   readonly #keys = new Map<string, string>();
   /** Lease → the wall clock at its end. */
@@ -21,16 +22,16 @@ export class AcknowledgedRule implements Rule {
     this.#world = world;
   }
 
-  stepped(step: Step): void {
-    for (const happening of leaseHappenings(step)) {
+  changed(step: Step): void {
+    for (const happening of step.leasing) {
       if (happening.is !== 'ended') continue;
-      this.#held.delete(happening.ended.held.lease.id);
+      this.#heldIn(step.pool).delete(happening.ended.held.lease.id);
       this.#ended.set(happening.ended.held.lease.id, step.wallMs);
     }
   }
 
   acknowledged(pool: string, { lease: { id, key } }: Held): void {
-    if (!this.#ended.has(id)) this.#held.set(id, pool);
+    if (!this.#ended.has(id)) this.#heldIn(pool).add(id);
     if (key === null) return;
     const known = this.#keys.get(`${pool} ${key}`) ?? id;
     const endedMs = this.#ended.get(known);
@@ -40,20 +41,33 @@ export class AcknowledgedRule implements Rule {
   }
 
   booting(): void {
-    for (const [id, pool] of this.#held) {
+    for (const [pool, held] of this.#held) {
       const state = this.#world.ground.disk.get(pool);
-      const there = state !== undefined && seatedIn(state).some(({ lease }) => lease.id === id);
-      must(there, 'durable', () => `${id} of ${pool} was acknowledged and is not on the disk`);
+      for (const id of held) must(isSeated(state, id), 'durable', () => `${id} of ${pool} was acknowledged and is not on the disk`);
     }
   }
 
   /** What is on the disk is what the daemon goes on with. */
-  between(): void {
+  between(pools: ReadonlySet<string>): void {
     const { daemon } = this.#world;
-    if (daemon === null || this.#held.size === 0) return;
-    const seated = new Set([...daemon.states.values()].flatMap((state) => seatedIn(state).map(({ lease }) => `${state.name} ${lease.id}`)));
-    for (const [id, pool] of this.#held) {
-      must(seated.has(`${pool} ${id}`), 'durable', () => `${id} of ${pool} was acknowledged, has not ended, and is not there`);
+    if (daemon === null) return;
+    for (const pool of pools) {
+      const state = daemon.state(pool);
+      for (const id of this.#heldIn(pool))
+        must(isSeated(state, id), 'durable', () => `${id} of ${pool} was acknowledged, has not ended, and is not there`);
     }
   }
+
+  #heldIn(pool: string): Set<string> {
+    const known = this.#held.get(pool);
+    if (known !== undefined) return known;
+    const made = new Set<string>();
+    this.#held.set(pool, made);
+    return made;
+  }
+}
+
+function isSeated(state: PoolState | undefined, id: string): boolean {
+  if (state === undefined) return false;
+  return everyEngine(state).some(({ seats }) => seats.some((lease) => lease?.id === id));
 }

@@ -14,7 +14,7 @@ import { PlaceRule } from './places.ts';
 import { ProbingRule } from './probing.ts';
 import { ProcessRule } from './processes.ts';
 import { PurityRule } from './purity.ts';
-import { QueueFullRule, QueueRule } from './queue.ts';
+import { QueueRule } from './queue.ts';
 import { RecoveredRule } from './recovered.ts';
 import { ReloadRule } from './reloads.ts';
 import { RestartRule } from './restarts.ts';
@@ -33,7 +33,6 @@ export function allRules(world: World): readonly Rule[] {
     new TokenRule(),
     new AcknowledgedRule(world),
     new QueueRule(),
-    new QueueFullRule(),
     new DrainRule(),
     new DeadlineRule(),
     new ReloadRule(),

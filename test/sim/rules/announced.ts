@@ -10,12 +10,13 @@ export class AnnouncedRule implements Rule {
   readonly #announced = new Map<string, string>();
   readonly #finished = new Set<string>();
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     this.#poolState(step);
     for (const { was, is } of step.lives) engineChanged(step, was, is);
     this.#operations(step);
     // A start of the daemon opens a new epoch: its followers get a snapshot.
     if (step.event.type === 'rebooted' || step.event.type === 'configured') return;
+    if (step.before.breaker === step.after.breaker && step.before.classes === step.after.classes) return;
     for (const name of new Set(['any', ...Object.keys(step.after.classes)])) {
       const told =
         emitted(step, 'breaker.opened').length + emitted(step, 'breaker.half_opened').length + emitted(step, 'breaker.closed').length;
@@ -55,6 +56,7 @@ export class AnnouncedRule implements Rule {
       must(!this.#finished.has(id), 'events', () => `operation ${id} ends twice`);
       this.#finished.add(id);
     }
+    if (step.before.operations === step.after.operations) return;
     const ended = step.before.operations.filter(({ id }) => !step.after.operations.some((other) => other.id === id));
     for (const { id } of ended) must(this.#finished.has(id), 'events', () => `operation ${id} is gone without an end`);
   }
@@ -71,9 +73,12 @@ const PHASE_EVENTS: Readonly<Partial<Record<EngineState['phase']['is'], EventTyp
 
 function engineChanged(step: Step, was: EngineState, is: EngineState | null): void {
   const id = `${step.pool}/${was.replica}`;
-  const generations = [was.generation, is?.generation];
-  const count = (type: EventType): number =>
-    emitted(step, type).filter(({ engine, generation }) => engine === id && generations.includes(generation)).length;
+  const count = (type: EventType): number => {
+    let times = 0;
+    for (const { engine, generation } of emitted(step, type))
+      if (engine === id && (generation === was.generation || generation === is?.generation)) times += 1;
+    return times;
+  };
   const says = (what: string) => () => `${id} went from ${was.phase.is} to ${is?.phase.is ?? 'gone'} by ${step.event.type}: ${what}`;
   const begun = is === null || is.generation === was.generation ? 0 : 1;
   must(count('engine.starting') === begun, 'events', says(`${count('engine.starting')} times engine.starting for ${begun} generations`));

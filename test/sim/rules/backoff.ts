@@ -28,19 +28,19 @@ interface Row {
 const ROUNDING = 1e-9;
 
 export class BackoffRule implements Rule {
-  readonly #rows = new Map<string, Row>();
+  /** Pool → replica → row. */
+  readonly #rows = new Map<string, (Row | undefined)[]>();
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     if (step.event.type === 'rebooted') {
       for (const { replica } of step.before.engines)
-        this.#rows.set(`${step.pool}/${replica}`, { failures: 0, readySinceMs: null, notBeforeMs: step.nowMs });
+        this.#rowsOf(step.pool)[replica] = { failures: 0, readySinceMs: null, notBeforeMs: step.nowMs };
       return;
     }
     const { resetAfterMs } = specNow(step.after).backoff;
-    for (const { replica } of step.before.engines) {
-      const row = this.#row(step, replica);
-      if (!step.after.restoring && row.readySinceMs !== null && step.nowMs >= row.readySinceMs + resetAfterMs && !endOf(step, replica))
-        row.failures = 0;
+    for (const [replica, row] of this.#rowsOf(step.pool).entries()) {
+      const proven = row !== undefined && row.readySinceMs !== null && step.nowMs >= row.readySinceMs + resetAfterMs;
+      if (proven && !step.after.restoring && !endOf(step, replica)) row.failures = 0;
     }
     for (const entry of recordsOf(step)) if (entry.failure) this.#failed(step, { replica: replicaOf(entry), crashClass: entry.class });
     this.#reloaded(step);
@@ -49,11 +49,16 @@ export class BackoffRule implements Rule {
   }
 
   #row(step: Step, replica: number): Row {
-    const key = `${step.pool}/${replica}`;
-    const known = this.#rows.get(key);
+    const rows = this.#rowsOf(step.pool);
+    rows[replica] ??= { failures: 0, readySinceMs: null, notBeforeMs: Number.NEGATIVE_INFINITY };
+    return rows[replica];
+  }
+
+  #rowsOf(pool: string): (Row | undefined)[] {
+    const known = this.#rows.get(pool);
     if (known !== undefined) return known;
-    const made: Row = { failures: 0, readySinceMs: null, notBeforeMs: Number.NEGATIVE_INFINITY };
-    this.#rows.set(key, made);
+    const made: (Row | undefined)[] = [];
+    this.#rows.set(pool, made);
     return made;
   }
 
@@ -102,11 +107,14 @@ export class BackoffRule implements Rule {
     const done = committedIn(step);
     // One of a stopped pool is recorded, and is as good as one that has been.
     const recorded = before.specId !== after.specId && before.rollout === null && step.event.type !== 'configured';
+    const over = takenOver(step);
+    const back = emitted(step, 'reload.rolled_back').length > 0;
+    if (!begun && !done && !recorded && !back && over.length === 0) return;
     const concerned = begun ? begunFor(step) : concernedBy(step);
     for (const { replica } of after.engines) {
       const row = this.#row(step, replica);
       const changed = (begun || done) && concerned.includes(replica);
-      if (changed || recorded || takenOver(step).includes(replica)) row.failures = 0;
+      if (changed || recorded || over.includes(replica)) row.failures = 0;
       if (done && changed) row.notBeforeMs = step.nowMs;
       if (!oldSpecAgain(step, replica)) continue;
       row.failures = 0;

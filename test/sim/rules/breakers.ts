@@ -14,7 +14,6 @@ import {
   replicaOf,
   revived,
   runOf,
-  spawnsOf,
   specNow,
   takenOver,
   wanted,
@@ -23,11 +22,11 @@ import {
 const NO_BREAKER: Breaker = { is: 'closed', sinceMs: 0, openForMs: 0 };
 
 export class BreakerRule implements Rule {
-  stepped(step: Step): void {
-    for (const ref of spawnsOf(step)) if (lifeIn(step.after, ref)?.role === 'serving') this.#spawned(step, ref.replica);
+  changed(step: Step): void {
+    for (const ref of step.spawns) if (lifeIn(step.after, ref)?.role === 'serving') this.#spawned(step, ref.replica);
     if (step.event.type === 'rebooted') return;
-    const names = new Set(['any', ...Object.keys(step.before.classes), ...Object.keys(step.after.classes)]);
-    for (const name of names) this.#moved(step, name);
+    this.#moved(step, 'any');
+    for (const name of classesOf(step)) this.#moved(step, name);
     const over = takenOver(step);
     for (const { was, is } of step.changes) if (!over.includes(is.replica)) engineMoved(step, was, is);
     this.#canaryChosen(step);
@@ -51,6 +50,7 @@ export class BreakerRule implements Rule {
   #moved(step: Step, name: string): void {
     const was = breakerIn(step.before, name);
     const is = breakerIn(step.after, name);
+    if (was === is && was.is !== 'half_open') return;
     const says = (): string => `${name} of ${step.pool} goes from ${was.is} to ${is.is} by ${step.event.type}`;
     const spec = specNow(step.after).breaker;
     const { canary } = step.before;
@@ -112,6 +112,11 @@ export class BreakerRule implements Rule {
       );
     }
   }
+}
+
+function classesOf({ before, after }: Step): Iterable<string> {
+  if (before.classes === after.classes) return Object.keys(after.classes);
+  return new Set([...Object.keys(before.classes), ...Object.keys(after.classes)]);
 }
 
 function breakerIn(state: PoolState, name: string): Breaker {

@@ -8,7 +8,7 @@ import { lifeIn, specNow } from './questions.ts';
 const SHUTDOWN_MS = 90_000;
 
 export class DeadlineRule implements Rule {
-  stepped(step: Step): void {
+  changed(step: Step): void {
     if (step.event.type === 'rebooted' || step.before.restoring) return;
     const asked = askedOf(step);
     if (asked !== null && asked.replica === null && step.after.drain !== null) {

@@ -1,10 +1,9 @@
 /** Invariants 11, 31 and 32: whom a drain serves, when it cuts, and that its deadline stays what it is over any death of the daemon. */
 import type { Closing, EngineState } from '../../../src/engine/engine-state.ts';
 import type { EngineRef } from '../../../src/engine/identity.ts';
-import type { Drain } from '../../../src/pool/pool-state.ts';
+import type { Drain, PoolState } from '../../../src/pool/pool-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { leaseHappenings } from './leasing.ts';
 import { emitted, everyEngine, lifeIn, runOf } from './questions.ts';
 
 interface PoolDrain {
@@ -18,6 +17,8 @@ const UNHEARD_MAX = 3;
 
 export class DrainRule implements Rule {
   readonly #drains = new Map<string, PoolDrain>();
+  /** Per pool, as the last step left it. */
+  readonly #last = new Map<string, PoolState>();
   /** `chat/0#3` → how its closing was last stored. */
   readonly #closings = new Map<string, Closing>();
   /** What its gauge has said since then. */
@@ -31,7 +32,8 @@ export class DrainRule implements Rule {
   }
 
   stepped(step: Step): void {
-    this.#goesOn(step);
+    if (this.#last.get(step.pool) !== step.before) this.#goesOn(step);
+    this.#last.set(step.pool, step.after);
     this.#served(step);
     this.#heard(step);
     this.#cut(step);
@@ -44,7 +46,7 @@ export class DrainRule implements Rule {
     }
   }
 
-  /** What is there before a step is what was stored by the last one, also by another daemon. */
+  /** What another daemon takes up is what was stored by the last one's last step. */
   #goesOn({ pool, before, event }: Step): void {
     if (event.type === 'rebooted') return;
     const known = this.#drains.get(pool);
@@ -68,13 +70,13 @@ export class DrainRule implements Rule {
   #served(step: Step): void {
     const { pool, before, after, nowMs } = step;
     const drained = before.wanted.state === 'drained' && after.wanted.state === 'drained';
-    if (!drained) return;
+    if (!drained || step.leasing.length === 0) return;
     const drain = this.#drains.get(pool);
     const promoted = new Map<string, string>();
-    for (const happening of leaseHappenings(step)) {
+    for (const happening of step.leasing) {
       if (happening.is === 'out' && happening.ended.lease !== null) promoted.set(happening.ended.lease.lease.id, happening.ended.ticket.id);
     }
-    for (const happening of leaseHappenings(step)) {
+    for (const happening of step.leasing) {
       if (happening.is !== 'granted') continue;
       const ticket = promoted.get(happening.id);
       must(
@@ -103,7 +105,7 @@ export class DrainRule implements Rule {
   /** Force-stop at the deadline: what a person's word, a reload or a shutdown ends, it ends when nobody uses it, or then. */
   #cut(step: Step): void {
     for (const effect of step.effects) if (effect.do === 'terminate') this.#told(step, effect.ref);
-    for (const happening of leaseHappenings(step)) {
+    for (const happening of step.leasing) {
       if (happening.is !== 'ended' || happening.ended.how !== 'forced') continue;
       const { seat, lease } = happening.ended.held;
       const deadlines = [lifeIn(step.before, seat), lifeIn(step.after, seat)].flatMap((engine) => engine?.closing?.deadlineMs ?? []);
@@ -145,8 +147,9 @@ export class DrainRule implements Rule {
       this.#drains.set(pool, { ...known, deadlineMs: drain.deadlineMs });
     }
     for (const { was, is } of step.lives) {
-      const key = `${pool}/${was.replica}#${was.generation}`;
-      if (is === null || is.generation !== was.generation) this.#closings.delete(key);
+      const same = is !== null && is.generation === was.generation;
+      if (same && is.closing === was.closing) continue;
+      if (!same) this.#closings.delete(`${pool}/${was.replica}#${was.generation}`);
       if (is !== null) this.#closed(step, is, extended);
     }
   }

@@ -3,8 +3,8 @@ import type { EndedLease } from '../../../src/lease/lease-events.ts';
 import type { Lease } from '../../../src/lease/lease-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { answersOf, grantsOf, leaseHappenings, seatedIn } from './leasing.ts';
-import { lifeIn, specNow } from './questions.ts';
+import { grantsOf, seatedIn } from './leasing.ts';
+import { everyEngine, lifeIn, specNow } from './questions.ts';
 
 interface Known {
   readonly pool: string;
@@ -21,22 +21,24 @@ export class LeaseEndRule implements Rule {
 
   stepped(step: Step): void {
     this.#granted(step);
-    for (const happening of leaseHappenings(step)) if (happening.is === 'ended') this.#ended(step, happening.ended);
+    for (const happening of step.leasing) if (happening.is === 'ended') this.#ended(step, happening.ended);
     this.#answered(step);
     if (step.event.type === 'opened') for (const { lease } of seatedIn(step.after)) this.#lasts(step, lease, 'ttl');
     if (!step.after.open || step.after.restoring) return;
-    for (const { lease } of seatedIn(step.after)) {
-      const known = this.#leases.get(lease.id);
-      const dueMs = known === undefined ? Number.NEGATIVE_INFINITY : Math.min(known.dueMs, known.claimByMs);
-      must(dueMs > step.nowMs, 'expiry', () => `${lease.id} was due to end at ${dueMs}, it is ${step.nowMs} and it is held`);
-    }
+    for (const { seats } of everyEngine(step.after)) for (const lease of seats) if (lease !== null) this.#notOver(step, lease);
+  }
+
+  #notOver({ nowMs }: Step, { id }: Lease): void {
+    const known = this.#leases.get(id);
+    const dueMs = known === undefined ? Number.NEGATIVE_INFINITY : Math.min(known.dueMs, known.claimByMs);
+    must(dueMs > nowMs, 'expiry', () => `${id} was due to end at ${dueMs}, it is ${nowMs} and it is held`);
   }
 
   #granted(step: Step): void {
     for (const lease of grantsOf(step)) {
       must(!this.#leases.has(lease.id), 'leaseOnce', () => `${lease.id} is granted twice`);
       this.#leases.set(lease.id, { pool: step.pool, grantedMs: step.nowMs, dueMs: 0, claimByMs: Number.POSITIVE_INFINITY, ended: null });
-      const promoted = leaseHappenings(step).find((happening) => happening.is === 'out' && happening.ended.lease?.lease.id === lease.id);
+      const promoted = step.leasing.find((happening) => happening.is === 'out' && happening.ended.lease?.lease.id === lease.id);
       const unseen = promoted?.is === 'out' && promoted.ended.ticket.watchers === 0;
       this.#lasts(step, lease, unseen ? 'ttl' : lease.bind);
       const known = this.#leases.get(lease.id);
@@ -57,7 +59,7 @@ export class LeaseEndRule implements Rule {
     const { event } = step;
     if (!('id' in event)) return;
     const known = this.#leases.get(event.id);
-    for (const answer of answersOf(step)) {
+    for (const answer of step.answers) {
       if (known === undefined || !('held' in answer)) continue;
       const over = known.ended !== null && answer.is !== 'released' && answer.is !== 'revoked';
       must(!over, 'revived', () => `${event.id} has ended (${known.ended}) and is ${answer.is}`);

@@ -5,7 +5,7 @@ import { SPAWNS_MAX } from '../../../src/pool/start-gate-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
 import type { World } from '../world.ts';
-import { everyEngine, spawnsOf } from './questions.ts';
+import { everyEngine } from './questions.ts';
 
 export class PlaceRule implements Rule {
   readonly #world: World;
@@ -16,8 +16,8 @@ export class PlaceRule implements Rule {
     this.#world = world;
   }
 
-  stepped(step: Step): void {
-    const spawns = spawnsOf(step);
+  changed(step: Step): void {
+    const spawns = step.spawns;
     for (const { replica, generation } of spawns) {
       const key = `${step.pool}/${replica}#${generation}`;
       must(!this.#intents.has(key), 'intents', () => `${key} is spawned twice`);

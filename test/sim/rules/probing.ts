@@ -1,4 +1,6 @@
 /** Invariant 12: probes run while an engine starts or serves, and never into its end. Looked at when the effects of the step before are through. */
+import type { EngineState } from '../../../src/engine/engine-state.ts';
+import type { Daemon } from '../daemon.ts';
 import type { Rule } from '../ground.ts';
 import { must } from '../violation.ts';
 import type { World } from '../world.ts';
@@ -11,22 +13,33 @@ export class ProbingRule implements Rule {
     this.#world = world;
   }
 
-  between(): void {
-    const { daemon, ground } = this.#world;
-    if (daemon === null) return;
-    for (const [id, { ref }] of daemon.probing) {
-      const is = lifeIn(daemon.state(ref.pool), ref)?.phase.is;
-      const meant = is === 'starting' || is === 'ready' || is === 'unready';
-      must(meant, 'probing', () => `${id} is probed and it is ${is ?? 'gone'}`);
-    }
-    for (const [pool, state] of ground.disk) {
-      if (daemon.state(pool).restoring) continue;
-      for (const { replica, generation, phase } of everyEngine(state)) {
-        const probed = phase.is === 'ready' || phase.is === 'unready' || (phase.is === 'starting' && phase.step === 'probing');
-        if (!probed) continue;
-        const id = `${pool}/${replica}#${generation}`;
-        must(daemon.probing.has(id), 'probing', () => `${id} is ${phase.is} and nobody probes it`);
-      }
-    }
+  between(pools: ReadonlySet<string>): void {
+    const { daemon } = this.#world;
+    if (daemon !== null) for (const pool of pools) probedRightly(daemon, pool);
   }
+}
+
+function probedRightly(daemon: Daemon, pool: string): void {
+  const state = daemon.state(pool);
+  let probed = 0;
+  for (const [id, { ref }] of daemon.probing) {
+    if (ref.pool !== pool) continue;
+    const engine = lifeIn(state, ref);
+    const is = engine?.phase.is;
+    const meant = is === 'starting' || is === 'ready' || is === 'unready';
+    must(meant, 'probing', () => `${id} is probed and it is ${is ?? 'gone'}`);
+    if (engine !== undefined && asksForProbes(engine)) probed += 1;
+  }
+  if (state.restoring) return;
+  const asking = everyEngine(state).filter(asksForProbes);
+  must(
+    probed === asking.length,
+    'probing',
+    () =>
+      `of ${asking.map(({ replica, generation, phase }) => `${pool}/${replica}#${generation} (${phase.is})`).join()} only ${probed} are probed`,
+  );
+}
+
+function asksForProbes({ phase }: EngineState): boolean {
+  return phase.is === 'ready' || phase.is === 'unready' || (phase.is === 'starting' && phase.step === 'probing');
 }

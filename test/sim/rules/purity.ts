@@ -1,5 +1,4 @@
 /** A decision asked again gives the same; the wall clock decides nothing; what is old, or said twice, changes nothing. Sampled, but for old messages. */
-import { isDeepStrictEqual } from 'node:util';
 import type { Moment } from '../../../src/clock.ts';
 import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Lease } from '../../../src/lease/lease-state.ts';
@@ -7,11 +6,12 @@ import type { Effect } from '../../../src/pool/effects.ts';
 import type { PoolCommand } from '../../../src/pool/host.ts';
 import type { PoolState } from '../../../src/pool/pool-state.ts';
 import type { Rule, Step } from '../ground.ts';
+import { copied, same } from '../same.ts';
 import { must } from '../violation.ts';
 import type { World } from '../world.ts';
 import { everyEngine, lifeIn, membersOf } from './questions.ts';
 
-const EVERY = 61;
+const EVERY = 251;
 const HOUR_MS = 3_600_000;
 
 export class PurityRule implements Rule {
@@ -28,10 +28,10 @@ export class PurityRule implements Rule {
     if ('generation' in event && event.type !== 'spawnGranted' && lifeIn(step.before, event) === undefined) this.#old(step);
     if (event.type === 'command' && isTheSameTwice(step, event.command)) this.#saidTwice(step);
     if (this.#steps % EVERY !== 0 || draws(step)) return;
-    const text = JSON.stringify(step.before);
+    const before = copied(step.before);
     const [again] = this.#next(step.before, step, 0);
-    must(JSON.stringify(step.before) === text, 'replay', () => `${event.type} changed the state it was given`);
-    must(isDeepStrictEqual(again, step.after), 'replay', () => `${event.type} decides otherwise when it is asked again`);
+    must(same(step.before, before), 'replay', () => `${event.type} changed the state it was given`);
+    must(same(again, step.after), 'replay', () => `${event.type} decides otherwise when it is asked again`);
     this.#otherWall(step);
     this.#soon(step);
   }
@@ -43,11 +43,7 @@ export class PurityRule implements Rule {
 
   #old(step: Step): void {
     const [ticked] = this.#world.machine.next(step.before, { type: 'tick' }, { nowMs: step.nowMs, wallMs: step.wallMs, random: () => 0.5 });
-    must(
-      isDeepStrictEqual(ticked.engines, step.after.engines) || draws(step),
-      'generation',
-      () => `an old ${step.event.type} changed ${step.pool}`,
-    );
+    must(same(ticked.engines, step.after.engines) || draws(step), 'generation', () => `an old ${step.event.type} changed ${step.pool}`);
   }
 
   /** Invariant 38. A reload waits for the one that runs, and finds nothing to do then. */
@@ -61,9 +57,9 @@ export class PurityRule implements Rule {
     const held = (of: PoolState, engine: EngineState): boolean => engine.held !== null && membersOf(of).includes(engine.replica);
     const engines = (of: PoolState): unknown =>
       everyEngine(of).map((engine) => [engine.phase, held(of, engine), engine.closing?.deadlineMs]);
-    must(isDeepStrictEqual(engines(state), engines(after)), 'idempotent', () => `a second ${what} of ${step.pool} changed its engines`);
-    const same = state.drain?.deadlineMs === after.drain?.deadlineMs && state.rollout === after.rollout;
-    must(same, 'idempotent', () => `a second ${what} of ${step.pool} changed what is under way`);
+    must(same(engines(state), engines(after)), 'idempotent', () => `a second ${what} of ${step.pool} changed its engines`);
+    const goesOn = state.drain?.deadlineMs === after.drain?.deadlineMs && state.rollout === after.rollout;
+    must(goesOn, 'idempotent', () => `a second ${what} of ${step.pool} changed what is under way`);
     must(
       effects.every((effect) => effect.do === 'emit' || effect.do === 'operation'),
       'idempotent',
@@ -74,7 +70,7 @@ export class PurityRule implements Rule {
   #otherWall(step: Step): void {
     const [shifted, effects] = this.#next(step.before, step, HOUR_MS);
     must(
-      isDeepStrictEqual(effects.flatMap(doneBy), step.effects.flatMap(doneBy)),
+      same(effects.flatMap(doneBy), step.effects.flatMap(doneBy)),
       'wallClock',
       () => `${step.event.type} does something else an hour later on the wall`,
     );
@@ -93,9 +89,9 @@ export class PurityRule implements Rule {
     const nowMs = step.nowMs + (dueMs - step.nowMs) * 0.9;
     const [state, effects] = this.#world.machine.next(step.after, { type: 'tick' }, { nowMs, wallMs: step.wallMs, random: () => 0.5 });
     const told = effects.filter((effect) => effect.do !== 'emit' || effect.happening.type !== 'pool.state');
-    const same = isDeepStrictEqual(state.engines, step.after.engines) && state.breaker.is === step.after.breaker.is && told.length === 0;
+    const rests = same(state.engines, step.after.engines) && state.breaker.is === step.after.breaker.is && told.length === 0;
     must(
-      same,
+      rests,
       'timers',
       () => `${step.pool} has something to do at ${nowMs}, dueMs says ${dueMs}; it does ${effects.map((effect) => effect.do).join(' ')}`,
     );

@@ -1,7 +1,6 @@
 /** Small questions about a step that several rules ask, answered without the machine's own code. */
 import type { PoolSpec } from '../../../src/config/spec.ts';
 import type { EngineState, Run } from '../../../src/engine/engine-state.ts';
-import type { EngineRef } from '../../../src/engine/identity.ts';
 import type { EventType, Happening } from '../../../src/events/event.ts';
 import type { HistoryEntry } from '../../../src/pool/host.ts';
 import type { PoolState } from '../../../src/pool/pool-state.ts';
@@ -15,7 +14,8 @@ export function specNow(state: PoolState): PoolSpec {
 }
 
 export function engineIn(state: PoolState, replica: number): EngineState | undefined {
-  return state.engines.find((engine) => engine.replica === replica);
+  const there = state.engines[replica];
+  return there?.replica === replica ? there : state.engines.find((engine) => engine.replica === replica);
 }
 
 export function runOf(engine: EngineState | undefined): Run | null {
@@ -40,7 +40,9 @@ function isMember({ replicas }: PoolState, replica: number): boolean {
 
 /** Of that generation, whatever its role. */
 export function lifeIn(state: PoolState, ref: { readonly replica: number; readonly generation: number }): EngineState | undefined {
-  return everyEngine(state).find(({ replica, generation }) => replica === ref.replica && generation === ref.generation);
+  const serving = engineIn(state, ref.replica);
+  if (serving?.generation === ref.generation) return serving;
+  return state.others.find(({ replica, generation }) => replica === ref.replica && generation === ref.generation);
 }
 
 export function everyEngine(state: PoolState): readonly EngineState[] {
@@ -49,6 +51,7 @@ export function everyEngine(state: PoolState): readonly EngineState[] {
 
 /** Replicas that another generation has taken over in this step: a reload's candidate, or on the way back the old one. */
 export function takenOver(step: Step): readonly number[] {
+  if (step.before.others.length === 0) return NOTHING;
   return step.changes.flatMap(({ was, is }) => {
     const there =
       was.generation !== is.generation &&
@@ -79,8 +82,8 @@ export function committedIn(step: Step): boolean {
 /** The one that has come to its commit; null also for one that had nothing to do: begun and over in the step, it stands in neither state. */
 export function committedRollout(step: Step): Rollout | null {
   const commit = emitted(step, 'reload.step').find(({ facts }) => facts.step === 'committed');
-  const known = [step.before.rollout, step.after.rollout].find((rollout) => rollout?.operationId === commit?.facts.operation);
-  return commit === undefined ? null : (known ?? null);
+  if (commit === undefined) return null;
+  return [step.before.rollout, step.after.rollout].find((rollout) => rollout?.operationId === commit.facts.operation) ?? null;
 }
 
 /** A reload that tried one engine past the breakers has succeeded: as good as a reset. */
@@ -89,28 +92,23 @@ export function revived(step: Step): boolean {
 }
 
 export function takenIn({ seats }: EngineState): number {
-  return seats.filter((lease) => lease !== null).length;
-}
-
-export function spawnsOf(step: Step): readonly EngineRef[] {
-  if (step.effects.length === 0) return NOTHING;
-  return step.effects.flatMap((effect) => (effect.do === 'spawn' ? [effect.ref] : []));
+  let taken = 0;
+  for (const lease of seats) if (lease !== null) taken += 1;
+  return taken;
 }
 
 /** Ends of engines that served: those of candidates and of what is retiring count for nothing. */
-export function recordsOf(step: Step): readonly HistoryEntry[] {
-  return endsOf(step).filter((entry) => engineIn(step.before, replicaOf(entry))?.generation === entry.generation);
+export function recordsOf({ ends, before }: Step): readonly HistoryEntry[] {
+  if (ends.length === 0) return NOTHING;
+  return ends.filter((entry) => engineIn(before, replicaOf(entry))?.generation === entry.generation);
 }
 
-export function endsOf(step: Step): readonly HistoryEntry[] {
-  if (step.effects.length === 0) return NOTHING;
-  return step.effects.flatMap((effect) => (effect.do === 'record' ? [effect.entry] : []));
-}
-
-const NOTHING: readonly [] = [];
+const NOTHING: readonly never[] = [];
 
 export function emitted(step: Step, type: EventType): readonly Happening[] {
-  return step.told.get(type) ?? NOTHING;
+  // Asked many times of each step, and mostly of what was not told.
+  for (const happening of step.told) if (happening.type === type) return step.told.filter((other) => other.type === type);
+  return NOTHING;
 }
 
 export function replicaOf(entry: HistoryEntry): number {

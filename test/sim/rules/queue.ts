@@ -3,7 +3,7 @@ import type { Ticket } from '../../../src/admission/admission-state.ts';
 import type { EndedTicket } from '../../../src/lease/lease-events.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { answersOf, leaseHappenings, takes, ticketOf } from './leasing.ts';
+import { takes, ticketOf } from './leasing.ts';
 import { specNow } from './questions.ts';
 
 const PRIORITY_MAX = 9;
@@ -30,18 +30,19 @@ export class QueueRule implements Rule {
   }
 
   stepped(step: Step): void {
-    const queue = this.#queues.get(step.pool) ?? [];
-    this.#queues.set(step.pool, queue);
-    for (const happening of leaseHappenings(step)) {
+    refusedRightly(step);
+    const queue = this.#of(step.pool);
+    for (const happening of step.leasing) {
       if (happening.is === 'queued') this.#queued(step, queue);
       else if (happening.is === 'out') this.#out(step, queue, happening.ended);
     }
     this.#asked(step, queue);
+    const { tickets } = step.after;
     const ids = (all: readonly { readonly id: string }[]): string => all.map(({ id }) => id).join();
     must(
-      ids(queue) === ids(step.after.tickets),
+      queue.length === tickets.length && queue.every(({ id }, at) => tickets[at]?.id === id),
       'waits',
-      () => `${ids(step.after.tickets)} wait for ${step.pool}, after all that was told it is ${ids(queue)}`,
+      () => `${ids(tickets)} wait for ${step.pool}, after all that was told it is ${ids(queue)}`,
     );
     if (step.after.restoring || queue.length === 0) return;
     for (const waiting of queue) {
@@ -55,6 +56,14 @@ export class QueueRule implements Rule {
       'wakeUp',
       () => `${queue.length} wait for ${step.pool} after ${step.event.type}, and ${step.pool}/${free?.replica} has a slot free`,
     );
+  }
+
+  #of(pool: string): Waiting[] {
+    const known = this.#queues.get(pool);
+    if (known !== undefined) return known;
+    const made: Waiting[] = [];
+    this.#queues.set(pool, made);
+    return made;
   }
 
   #queued(step: Step, queue: Waiting[]): void {
@@ -141,13 +150,11 @@ function hopeful(step: Step): void {
 }
 
 /** A refusal because of a full queue has one. */
-export class QueueFullRule implements Rule {
-  stepped(step: Step): void {
-    for (const answer of answersOf(step)) {
-      if (answer.is !== 'refused' || answer.refused.code !== 'queue_full') continue;
-      const { limit } = specNow(step.after).queue;
-      const { length } = step.after.tickets;
-      must(length >= limit, 'queueLimit', () => `somebody is refused, ${length} wait for ${step.pool} and ${limit} may`);
-    }
+function refusedRightly({ answers, after, pool }: Step): void {
+  for (const answer of answers) {
+    if (answer.is !== 'refused' || answer.refused.code !== 'queue_full') continue;
+    const { limit } = specNow(after).queue;
+    const { length } = after.tickets;
+    must(length >= limit, 'queueLimit', () => `somebody is refused, ${length} wait for ${pool} and ${limit} may`);
   }
 }

@@ -1,9 +1,10 @@
 /** Invariants 33, 34 and 36: one reload at a time; one that fails leaves what there was; every engine runs by a spec that somebody has given. */
 import type { EngineState } from '../../../src/engine/engine-state.ts';
+import type { PoolState } from '../../../src/pool/pool-state.ts';
 import type { Rollout } from '../../../src/rollout/rollout.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { committedIn, committedRollout, endsOf, everyEngine, replicaOf, runOf, wanted } from './questions.ts';
+import { committedIn, committedRollout, everyEngine, replicaOf, runOf, wanted } from './questions.ts';
 
 interface Running {
   readonly operationId: string;
@@ -16,10 +17,10 @@ interface Running {
 export class ReloadRule implements Rule {
   readonly #running = new Map<string, Running>();
   readonly #accepted = new Map<string, Set<string>>();
-  /** Operations whose turn has not come, as they were stored last. */
-  readonly #waiting = new Map<string, string>();
+  /** Per pool, as it was stored last. */
+  readonly #last = new Map<string, PoolState>();
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     this.#waits(step);
     this.#specs(step);
     this.#taken(step);
@@ -31,18 +32,18 @@ export class ReloadRule implements Rule {
 
   /** A newer one takes its place; a death of the daemon takes nothing. */
   #waits({ pool, before, after }: Step): void {
-    const waits = ({ waitingReload, waitingScale }: Step['after']): string =>
-      `${waitingReload?.operationId ?? 'no reload'}, ${waitingScale?.operationId ?? 'no scale'}`;
-    const known = this.#waiting.get(pool) ?? waits(before);
-    must(known === waits(before), 'oneReload', () => `${known} of ${pool} waited for its turn, now it is ${waits(before)}`);
-    this.#waiting.set(pool, waits(after));
+    const known = this.#last.get(pool) ?? before;
+    const same =
+      known.waitingReload?.operationId === before.waitingReload?.operationId &&
+      known.waitingScale?.operationId === before.waitingScale?.operationId;
+    must(same, 'oneReload', () => `${waits(known)} of ${pool} waited for its turn, now it is ${waits(before)}`);
+    this.#last.set(pool, after);
   }
 
   /** Accepted is what the file says, and what a person's reload makes of it. */
   #specs(step: Step): void {
     const { pool, before, after, event } = step;
-    const accepted = this.#accepted.get(pool) ?? new Set([before.specId]);
-    this.#accepted.set(pool, accepted);
+    const accepted = this.#acceptedIn(pool, before.specId);
     if (event.type === 'configured') accepted.add(event.specId);
     if (event.type === 'command') for (const { specId } of event.targets ?? []) accepted.add(specId);
     for (const { is } of step.lives) {
@@ -59,11 +60,18 @@ export class ReloadRule implements Rule {
     );
   }
 
+  #acceptedIn(pool: string, first: string): Set<string> {
+    const known = this.#accepted.get(pool);
+    if (known !== undefined) return known;
+    const made = new Set([first]);
+    this.#accepted.set(pool, made);
+    return made;
+  }
+
   #one(step: Step): void {
     const { pool, before, after } = step;
-    for (const effect of step.effects) {
-      if (effect.do !== 'emit') continue;
-      const { type, facts } = effect.happening;
+    for (const { type, facts } of step.told) {
+      if (type !== 'reload.started' && type !== 'reload.step' && type !== 'reload.finished') continue;
       const running = this.#running.get(pool);
       if (type === 'reload.started') {
         must(running === undefined, 'oneReload', () => `a reload of ${pool} begins while ${running?.operationId} runs`);
@@ -97,7 +105,7 @@ export class ReloadRule implements Rule {
   #taken(step: Step): void {
     const running = this.#running.get(step.pool);
     if (running === undefined) return;
-    for (const entry of endsOf(step)) if (entry.class !== 'requested') running.ready.delete(replicaOf(entry));
+    for (const entry of step.ends) if (entry.class !== 'requested') running.ready.delete(replicaOf(entry));
     for (const { is } of step.changes) {
       // On its way out for what it did itself: its end is recorded when its tree is gone.
       const ails = is.phase.is === 'stopping' && is.phase.run.endReason !== 'requested';
@@ -106,6 +114,10 @@ export class ReloadRule implements Rule {
     }
     if (step.event.type === 'rebooted' || step.event.type === 'unproven' || step.event.type === 'endedMeanwhile') running.ready.clear();
   }
+}
+
+function waits({ waitingReload, waitingScale }: PoolState): string {
+  return `${waitingReload?.operationId ?? 'no reload'}, ${waitingScale?.operationId ?? 'no scale'}`;
 }
 
 /** No more is taken away than may be, and with blue-green nothing before the commit. */

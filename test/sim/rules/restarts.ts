@@ -6,20 +6,7 @@
 import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import {
-  countOr,
-  emitted,
-  engineIn,
-  everyEngine,
-  lifeIn,
-  recordsOf,
-  replicaOf,
-  revived,
-  runOf,
-  spawnsOf,
-  specNow,
-  takenOver,
-} from './questions.ts';
+import { countOr, emitted, engineIn, lifeIn, recordsOf, replicaOf, revived, runOf, specNow, takenOver } from './questions.ts';
 
 interface Counted {
   spawnedMs: number[];
@@ -35,7 +22,7 @@ const NO_RESTARTS = new Set(['manual', 'retry', 'canary', 'trial']);
 export class RestartRule implements Rule {
   readonly #pools = new Map<string, Counted>();
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     const counted = this.#of(step);
     if (step.event.type === 'rebooted') {
       counted.spawnedMs = [];
@@ -52,10 +39,12 @@ export class RestartRule implements Rule {
     for (const entry of recordsOf(step))
       if (entry.failure && specNow(step.after).restart !== 'never') counted.owes.set(replicaOf(entry), 'restart');
     this.#told(step, counted);
-    const wasLevel = Math.min(counted.level, levelOf(windowOf(step, counted)));
+    const window = windowOf(step, counted);
+    const wasLevel = Math.min(counted.level, levelOf(window));
     for (const replica of takenOver(step)) counted.owes.delete(replica);
-    for (const ref of spawnsOf(step)) if (lifeIn(step.after, ref)?.role === 'serving') this.#spawned(step, counted, ref.replica);
-    if (!step.after.restoring && step.before.restoring === step.after.restoring) this.#warned(step, counted, wasLevel);
+    for (const ref of step.spawns) if (lifeIn(step.after, ref)?.role === 'serving') this.#spawned(step, counted, ref.replica);
+    if (!step.after.restoring && step.before.restoring === step.after.restoring)
+      this.#warned(step, counted, { wasLevel, window: step.spawns.length === 0 ? window : windowOf(step, counted) });
     this.#recovers(step, counted);
     this.#stormOpened(step, counted);
   }
@@ -71,20 +60,9 @@ export class RestartRule implements Rule {
 
   /** A person's word takes the debt over, and so does whatever is not wanted any more. */
   #told(step: Step, { owes }: Counted): void {
-    // What is said of a candidate says nothing of the engine that it was to replace.
-    const own = emitted(step, 'engine.stopped').filter(({ engine, generation }) =>
-      everyEngine(step.before).every(
-        (other) => other.role === 'serving' || other.generation !== generation || engine !== `${step.pool}/${other.replica}`,
-      ),
-    );
-    const began = emitted(step, 'engine.starting').filter(({ facts }) => facts.cause === 'candidate');
-    const stopped = new Set(
-      own
-        .filter(({ engine, generation }) => !began.some((start) => start.engine === engine && start.generation === generation))
-        .map(({ engine }) => engine),
-    );
+    const stopped = stoppedIn(step);
     for (const { was, is } of step.changes) {
-      if (is.phase.is === 'idle' || is.phase.is === 'ended' || stopped.has(`${step.pool}/${is.replica}`)) owes.delete(is.replica);
+      if (is.phase.is === 'idle' || is.phase.is === 'ended' || stopped.includes(`${step.pool}/${is.replica}`)) owes.delete(is.replica);
       const run = runOf(is);
       if (is.generation === was.generation || run === null) continue;
       if (run.cause === 'manual' || run.cause === 'retry') owes.delete(is.replica);
@@ -110,15 +88,15 @@ export class RestartRule implements Rule {
   }
 
   /** One warning at half and one at the limit, per crossing: falling below arms it again. */
-  #warned(step: Step, counted: Counted, wasLevel: number): void {
-    const told = emitted(step, 'restart.limited').map(({ facts }) => facts.level);
-    const { limit, inWindow } = windowOf(step, counted);
+  #warned(step: Step, counted: Counted, { wasLevel, window }: { readonly wasLevel: number; readonly window: Window }): void {
+    const told = emitted(step, 'restart.limited');
+    const { limit, inWindow } = window;
     counted.level = levelOf({ limit, inWindow });
-    const expected = counted.level <= wasLevel ? [] : [counted.level === 2 ? 'limit' : 'half'];
+    const rises = counted.level > wasLevel;
     must(
-      told.join() === expected.join(),
+      rises ? told.length === 1 && told[0]?.facts.level === (counted.level === 2 ? 'limit' : 'half') : told.length === 0,
       'limiter',
-      () => `${step.pool} warns of ${told.join() || 'nothing'} at ${inWindow} of ${limit} restarts`,
+      () => `${step.pool} warns of ${told.map(({ facts }) => facts.level).join() || 'nothing'} at ${inWindow} of ${limit} restarts`,
     );
   }
 
@@ -150,9 +128,11 @@ export class RestartRule implements Rule {
 
   /** A breaker that closes, and a reset, let go what they held: recovery. */
   #recovers(step: Step, { owes, stormMs }: Counted): void {
-    const closed = emitted(step, 'breaker.closed').flatMap(({ facts, engine }) => (engine === undefined ? [facts.class] : []));
     const command = step.event.type === 'command' && step.event.command.do === 'reset' ? step.event.command : null;
     const reset = command !== null || revived(step);
+    const told = emitted(step, 'breaker.closed');
+    if (told.length === 0 && !reset) return;
+    const closed = told.flatMap(({ facts, engine }) => (engine === undefined ? [facts.class] : []));
     if (closed.length === 0 && !reset) return;
     if (command?.class === null || revived(step)) stormMs.length = 0;
     for (const engine of step.after.engines) {
@@ -172,7 +152,28 @@ export class RestartRule implements Rule {
   }
 }
 
-function windowOf(step: Step, { spawnedMs }: Counted): { readonly limit: number; readonly windowMs: number; readonly inWindow: number } {
+const NOBODY: readonly never[] = [];
+
+/** Engines that are told of as stopped. What is said of a candidate says nothing of the engine that it was to replace. */
+function stoppedIn(step: Step): readonly (string | undefined)[] {
+  const told = emitted(step, 'engine.stopped');
+  if (told.length === 0) return NOBODY;
+  const began = emitted(step, 'engine.starting').filter(({ facts }) => facts.cause === 'candidate');
+  return told
+    .filter(({ engine, generation }) => {
+      const beside = step.before.others.some((other) => other.generation === generation && engine === `${step.pool}/${other.replica}`);
+      return !beside && !began.some((start) => start.engine === engine && start.generation === generation);
+    })
+    .map(({ engine }) => engine);
+}
+
+interface Window {
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly inWindow: number;
+}
+
+function windowOf(step: Step, { spawnedMs }: Counted): Window {
   const { count, windowMs } = specNow(step.after).restartLimit;
   let inWindow = 0;
   for (const atMs of spawnedMs) if (atMs + windowMs > step.nowMs) inWindow += 1;

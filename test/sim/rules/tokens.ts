@@ -1,7 +1,7 @@
 /** Invariants 18 and 19: tokens of a pool rise for ever, over all daemons; one is refused only when it is another's, or its own lease has ended. */
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { answersOf, grantsOf, leaseHappenings } from './leasing.ts';
+import { grantsOf } from './leasing.ts';
 
 export class TokenRule implements Rule {
   readonly #last = new Map<string, string>();
@@ -10,8 +10,9 @@ export class TokenRule implements Rule {
 
   stepped(step: Step): void {
     const { pool, event } = step;
+    if (step.effects.length === 0) return;
     const over = 'id' in event && this.#ended.has(event.id);
-    const timely = leaseHappenings(step).some(
+    const timely = step.leasing.some(
       (happening) => happening.is === 'ended' && 'id' in event && happening.ended.held.lease.id === event.id,
     );
     for (const { id, token } of grantsOf(step)) {
@@ -20,9 +21,9 @@ export class TokenRule implements Rule {
       this.#last.set(pool, token);
       this.#tokens.set(id, token);
     }
-    for (const happening of leaseHappenings(step)) if (happening.is === 'ended') this.#ended.add(happening.ended.held.lease.id);
+    for (const happening of step.leasing) if (happening.is === 'ended') this.#ended.add(happening.ended.held.lease.id);
     if (!('id' in event)) return;
-    for (const answer of answersOf(step)) {
+    for (const answer of step.answers) {
       const own = event.token === null || event.token === this.#tokens.get(event.id);
       if (answer.is === 'stale') must(!own, 'tokens', () => `the token of ${event.id} is called stale`);
       if (answer.is === 'gone') must(over || timely, 'tokens', () => `${event.type} of ${event.id} is refused, and it has not ended`);

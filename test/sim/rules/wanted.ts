@@ -2,7 +2,7 @@
 import type { EngineState } from '../../../src/engine/engine-state.ts';
 import type { Rule, Step } from '../ground.ts';
 import { must } from '../violation.ts';
-import { emitted, lifeIn, runOf, spawnsOf, specNow, wanted } from './questions.ts';
+import { emitted, lifeIn, runOf, specNow, wanted } from './questions.ts';
 
 export class WantedRule implements Rule {
   /** The highest generation ever stored, over all daemons. */
@@ -10,10 +10,10 @@ export class WantedRule implements Rule {
   /** Pools that a person has stopped and nobody has started since, kept apart from what the machine makes of it. */
   readonly #stopped = new Set<string>();
 
-  stepped(step: Step): void {
+  changed(step: Step): void {
     const { after } = step;
     this.#told(step);
-    for (const ref of spawnsOf(step)) {
+    for (const ref of step.spawns) {
       const { replica } = ref;
       const engine = lifeIn(after, ref);
       const tried = engine?.role === 'candidate' && after.rollout?.units.some(({ candidate }) => candidate === ref.generation) === true;
