@@ -105,8 +105,8 @@ export class BackoffRule implements Rule {
     const { before, after } = step;
     const begun = emitted(step, 'reload.started').length > 0;
     const done = committedIn(step);
-    // One of a stopped pool is recorded, and is as good as one that has been.
-    const recorded = before.specId !== after.specId && before.rollout === null && step.event.type !== 'configured';
+    // One of a stopped pool is recorded, and is as good as one that has been; it may have waited for the one before to be taken back.
+    const recorded = before.specId !== after.specId && !done && step.event.type !== 'configured';
     const over = takenOver(step);
     const back = emitted(step, 'reload.rolled_back').length > 0;
     if (!begun && !done && !recorded && !back && over.length === 0) return;
