@@ -20,7 +20,13 @@ export interface Patience {
   readonly requestTimeoutMs: number;
 }
 
-export function httpServer(handler: RequestListener, { tls, patience }: { readonly tls: Tls | null; readonly patience: Patience }): Server {
+export interface HttpOptions {
+  readonly tls: Tls | null;
+  readonly patience: Patience;
+  readonly clock: Clock;
+}
+
+export function httpServer(handler: RequestListener, { tls, patience, clock }: HttpOptions): Server {
   const options: ServerOptions = {
     maxHeaderSize: LIMITS.headerBytes,
     headersTimeout: patience.headersTimeoutMs,
@@ -46,30 +52,40 @@ export function httpServer(handler: RequestListener, { tls, patience }: { readon
     tls === null
       ? createServer(options, listener)
       : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: patience.headersTimeoutMs }, listener);
-  refuseByOurWords(server);
+  refuseByOurWords(server, clock);
   server.maxConnections = LIMITS.connections;
   return server;
 }
 
 /** What can't be parsed never reaches a route: it gets its problem reply here, on the bare connection, which then ends. */
-export function refuseBrokenRequest(error: Error & { readonly code?: string }, socket: Duplex, patience: Patience): void {
+export function refuseBrokenRequest(
+  error: Error & { readonly code?: string },
+  socket: Duplex,
+  { patience, clock }: Pick<HttpOptions, 'patience' | 'clock'>,
+): void {
+  // It goes on sending what cannot be read.
+  if (refused.has(socket)) return;
   if (error.code === 'ECONNRESET' || !socket.writable || !answerable(socket)) {
     socket.destroy();
     return;
   }
-  refuseOnSocket(socket, brokenRequest(error.code, patience));
+  refuseOnSocket(socket, clock, brokenRequest(error.code, patience));
 }
 
 /** What Node would answer with an empty 417, and with nothing at all. */
-function refuseByOurWords(server: Server): void {
+function refuseByOurWords(server: Server, clock: Clock): void {
   server.on('checkExpectation', (_request, response) => {
     refuseRequest(response, new PooldError('invalid_request', 'cannot meet the Expect header: leave it out, or send 100-continue'));
   });
   server.on('connect', (_request, socket) => {
     // Node lets go of the socket with this event, and of its errors too.
     socket.on('error', () => socket.destroy());
-    if (answerable(socket)) refuseOnSocket(socket, new PooldError('method_not_allowed', 'cannot CONNECT: poold is no proxy'));
-    else socket.destroy();
+    if (!answerable(socket)) {
+      socket.destroy();
+      return;
+    }
+    refuseOnSocket(socket, clock, new PooldError('method_not_allowed', 'cannot CONNECT: poold is no proxy'));
+    socket.resume();
   });
 }
 
@@ -78,11 +94,17 @@ function refuseRequest(response: ServerResponse, error: PooldError): void {
   response.writeHead(problem.status, { ...problemHeaders(problem), connection: 'close' }).end(JSON.stringify(problem));
 }
 
-function refuseOnSocket(socket: Duplex, error: PooldError): void {
+/** They are read on for a while and nobody looks at it: closed with something unread, a connection would take the answer along. */
+const refused = new WeakSet<Duplex>();
+
+function refuseOnSocket(socket: Duplex, clock: Clock, error: PooldError): void {
   const problem = problemOf(error);
   const body = JSON.stringify(problem);
   const headers = { ...problemHeaders(problem), 'content-length': String(Buffer.byteLength(body)), connection: 'close' };
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  refused.add(socket);
+  const cut = clock.after(LIMITS.lingerMs, () => socket.destroy());
+  socket.once('close', () => cut.cancel());
   socket.end(`HTTP/1.1 ${problem.status} ${problem.title}\r\n${head.join('')}\r\n${body}`);
 }
 

@@ -9,6 +9,8 @@ export const LIMITS = {
   connections: 1024,
   /** How long a finished answer, or one piece of a stream, may lie unread before the client is cut. */
   unreadMs: 30_000,
+  /** How long whoever is refused in the middle of a request may go on sending, so that the answer reaches him. */
+  lingerMs: 1_000,
   heartbeatMs: 15_000,
   waitMs: 600_000,
   /** Of a place in a queue: it costs nothing but the place, and whoever does not ask for it has left it. */

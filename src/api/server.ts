@@ -81,7 +81,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   };
 }
 
-function framework({ tls, patience, log }: ApiServerOptions): { readonly app: FastifyInstance; readonly server: Server } {
+function framework({ tls, patience, log, context: { clock } }: ApiServerOptions): {
+  readonly app: FastifyInstance;
+  readonly server: Server;
+} {
   let server: Server | undefined;
   const app = fastify({
     logger: false,
@@ -90,9 +93,9 @@ function framework({ tls, patience, log }: ApiServerOptions): { readonly app: Fa
     frameworkErrors: (error, request, reply) => {
       void refuse(reply as FastifyReply, pooldError(error, { log, requestId: request.id }));
     },
-    clientErrorHandler: (error, socket) => refuseBrokenRequest(error, socket, patience),
+    clientErrorHandler: (error, socket) => refuseBrokenRequest(error, socket, { patience, clock }),
     serverFactory: (handler) => {
-      server = httpServer(handler, { tls, patience });
+      server = httpServer(handler, { tls, patience, clock });
       return server;
     },
   });

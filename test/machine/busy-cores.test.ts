@@ -1,11 +1,9 @@
 /** Twice as many programs as there are cores want all of them: no deadline comes early, and none later than the daemon itself says that it was held up. */
-import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
 import { request } from 'node:http';
-import { availableParallelism } from 'node:os';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Event } from '../../src/events/event.ts';
 import { HEARING_MS } from '../../src/pool/held-up-state.ts';
+import { coresAreBusy } from './busy.ts';
 import { endRigsAfterEach } from './each.ts';
 import { endOf, take } from './holding.ts';
 import { Rig, until } from './rig.ts';
@@ -32,7 +30,7 @@ it('leases, drains and back-offs are never early, and late by no more than promi
   await rig.poolReaches('chat', 'running');
   await rig.poolReaches('drained', 'running');
   const before = await lags(rig);
-  busy(2 * availableParallelism());
+  coresAreBusy();
 
   const held = await Promise.all(['a', 'b', 'c', 'd'].map((holder) => take(rig, 'chat', { holder, ttlMs: TTL_MS })));
   const cut = await take(rig, 'drained', { holder: 'cut', ttlMs: 60_000 });
@@ -79,13 +77,6 @@ function pairs(
   return of(first).flatMap((begun) => {
     const ended = of(last).find((one) => keyOf(one, true) === keyOf(begun, false));
     return ended === undefined ? [] : [Date.parse(ended.at) - Date.parse(begun.at)];
-  });
-}
-
-function busy(programs: number): void {
-  const hogs: ChildProcess[] = Array.from({ length: programs }, () => spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }));
-  onTestFinished(() => {
-    for (const hog of hogs) hog.kill('SIGKILL');
   });
 }
 
