@@ -60,5 +60,5 @@ export function listed(lease: string, changes: Partial<Listed> = {}): Listed {
 
 export function history({ operations = [], leases, ...rest }: Partial<History> & { readonly leases?: readonly Listed[] }): History {
   const listings = leases === undefined ? [] : [{ beginMs: OPENS_MS + 10, endMs: OPENS_MS + 15, leases }];
-  return { floors: new Map(), operations, listings, lives: LIVES, ...rest };
+  return { floors: new Map(), operations, listings, lives: LIVES, moves: [], ...rest };
 }

@@ -2,7 +2,7 @@
 import { systemClock } from '../../src/clock.ts';
 import type { Rig } from '../machine/rig.ts';
 import type { Account } from './account.ts';
-import { refusalIn } from './client.ts';
+import { refusalIn } from './answers.ts';
 import type { Answer, Listed, Listing, Use } from './history.ts';
 
 export async function listingOf(rig: Rig): Promise<Listing> {
