@@ -168,7 +168,8 @@ function named({ lease, token, engine, slot, holder }: Account): string {
   return `${lease} (${token}, ${engine} slot ${slot}, ${holder})`;
 }
 
-function told(one: Operation): string {
+/** One line of a history. */
+export function told(one: Operation): string {
   const says = one.answer.is === 'refused' ? one.answer.code : one.answer.is === 'bound' ? one.answer.over : one.answer.is;
   const about = one.kind === 'acquire' ? one.holder : one.lease;
   return `${one.client}'s ${one.kind} of ${about} in ${one.pool} was answered ${says} between ${shown(one.beginMs)} and ${shown(one.endMs)}`;

@@ -6,13 +6,13 @@ import type { PoolStatus } from '../../src/pool/status.ts';
 import { Rig, until } from '../machine/rig.ts';
 import { Dice } from '../sim/dice.ts';
 import { accountsOf, heldUntil } from './account.ts';
-import { check } from './check.ts';
+import { check, told } from './check.ts';
 import { ChaosClient } from './client.ts';
 import { doorOpened } from './door.ts';
 import { adoptionViolations, journalViolations, processViolations, toldViolations } from './engines.ts';
 import type { History, Life, Operation, Violation } from './history.ts';
 import { Mover } from './mover.ts';
-import { MOVING, poolsOf, STEADY, steadyProcesses } from './pools.ts';
+import { MOVING, poolsOf, portsOfThisRun, STEADY, steadyProcesses } from './pools.ts';
 import type { Death } from './schedule.ts';
 import { deathOf, namedDeath } from './schedule.ts';
 import { trimmed } from './trim.ts';
@@ -54,14 +54,14 @@ export interface DeathsOptions {
   readonly enough?: () => boolean;
 }
 
-export async function runDeaths({ kills, seed, told, enough = () => false }: DeathsOptions): Promise<Figures> {
-  const rig = new Rig(poolsOf());
-  const deaths = new Deaths(rig, seed);
+export async function runDeaths({ kills, seed, told: say, enough = () => false }: DeathsOptions): Promise<Figures> {
+  const rig = new Rig(poolsOf(), { ports: portsOfThisRun() });
+  const deaths = new Deaths(rig, { seed, say });
   try {
     await deaths.begin();
     for (let kill = 1; kill <= kills && !enough(); kill += 1) {
       await deaths.kill(kill);
-      if (kill % 10 === 0) told(`${kill} kills, ${deaths.figures.answered} answers, ${deaths.figures.violations.length} violations`);
+      if (kill % 10 === 0) say(`${kill} kills, ${deaths.figures.answered} answers, ${deaths.figures.violations.length} violations`);
     }
     await deaths.end();
     return deaths.figures;
@@ -87,6 +87,7 @@ class Deaths {
   };
   readonly #rig: Rig;
   readonly #seed: number;
+  readonly #told: (text: string) => void;
   #history: History = { floors: new Map(), operations: [], listings: [], lives: [], moves: [] };
   #clients: Promise<unknown> = Promise.resolve();
   readonly #movers: readonly Mover[];
@@ -97,9 +98,10 @@ class Deaths {
   #fromMs = 0;
   #last = { kill: 0, death: 'the first' };
 
-  constructor(rig: Rig, seed: number) {
+  constructor(rig: Rig, { seed, say }: { readonly seed: number; readonly say: (text: string) => void }) {
     this.#rig = rig;
     this.#seed = seed;
+    this.#told = say;
     this.#movers = this.#madeMovers();
   }
 
@@ -266,8 +268,25 @@ class Deaths {
     this.#history = trimmed(this.#history, systemClock.nowMs());
   }
 
+  /** What the history has about whatever is named there: the same seed does not bring back the same moments. */
+  #tell(says: string): void {
+    const { operations, lives, moves } = this.#history;
+    const about = accountsOf(this.#history).filter(({ lease, holder }) => says.includes(lease) || says.includes(holder));
+    const lines = operations.filter((one) =>
+      about.some((account) => (one.kind === 'acquire' ? one.holder === account.holder : one.lease === account.lease)),
+    );
+    const world = [
+      `lives ${JSON.stringify(lives.slice(-4))}`,
+      `moves ${JSON.stringify(moves.slice(-4))}`,
+      this.#rig.daemonLog().slice(-4_000),
+    ];
+    this.#told([says, ...lines.map(told), ...world].join('\n  '));
+  }
+
   #broken(violations: readonly Violation[]): void {
     const known = new Set(this.figures.violations.map(({ says }) => says));
-    this.figures.violations.push(...violations.filter(({ says }) => !known.has(says)).map((one) => ({ ...one, ...this.#last })));
+    const found = violations.filter(({ says }) => !known.has(says));
+    this.figures.violations.push(...found.map((one) => ({ ...one, ...this.#last })));
+    for (const { says } of found) this.#tell(says);
   }
 }

@@ -16,6 +16,7 @@ import type { Move, Violation } from './history.ts';
 /** Over the deaths of many daemons. */
 const COMES_BACK_MS = 60_000;
 const LOOK_MS = 30;
+const LONGEST_CALM_MS = 400;
 const SHORTEST_DRAIN_MS = 100;
 /** What may not be done just now, as somebody else's word is acted on; any other refusal has no cause here. */
 const REFUSALS = new Set(['conflict', 'pool_draining', 'pool_stopped']);
@@ -56,7 +57,7 @@ export class Mover {
     const { draw, pool, done } = this.#parts;
     let calm = await this.#calm();
     while (!over() && calm !== null) {
-      await pause(systemClock, between(draw, 0, 800));
+      await pause(systemClock, between(draw, 0, LONGEST_CALM_MS));
       const now = await this.#answered(() => this.#parts.rig.pool(pool));
       if (now !== null) this.#parts.broken(toldViolations([calm], [now]));
       const says = this.#drawn();
@@ -133,16 +134,11 @@ export class Mover {
     const under = await this.#answered(() => rig.client.operations(pool));
     if (under === null || under.some(({ endedAt }) => endedAt === null)) return null;
     const act = (order: PoolOrder) => this.#answered(() => rig.client.act(pool, order, 'chaos: back'));
+    const own = status.overrides.find(({ key }) => key.startsWith('engines.'))?.key.slice('engines.'.length);
     if (status.replicas !== replicas) await act({ do: 'scale', replicas });
-    else if (status.overrides.some(({ key }) => key === 'paused') || status.draining || status.state === 'drained')
-      await act({ do: 'resume', ...ALL });
+    else if (own !== undefined) await act({ do: 'resume', replica: Number(own) });
+    else if (isShut(status)) await act({ do: 'resume', ...ALL });
     else if (status.wanted !== replicas) await act({ do: 'start', ...ALL });
-    else {
-      for (const { id, state } of status.engines) {
-        const replica = Number(id.slice(id.indexOf('/') + 1));
-        if (state === 'draining' || state === 'stopped') await act({ do: 'resume', replica });
-      }
-    }
     return status;
   }
 
@@ -183,6 +179,11 @@ export class Mover {
       }
     }
   }
+}
+
+/** Paused, draining or drained. */
+function isShut({ overrides, draining, state }: PoolStatus): boolean {
+  return draining || state === 'drained' || overrides.some(({ key }) => key === 'paused');
 }
 
 function isCalm({ state, replicas, engines, overrides }: PoolStatus, wanted: number): boolean {

@@ -58,6 +58,12 @@ export function poolsOf(): Readonly<Record<string, unknown>> {
   };
 }
 
+/** An engine on a port that another run has just tried would crash, and that is nobody's fault here: each run has its own. */
+export function portsOfThisRun(): [number, number] {
+  const from = 30_000 + (process.pid % 27) * 100;
+  return [from, from + 99];
+}
+
 export function steadyProcesses(rig: Rig): number[] {
   return rig.processesByGeneration().flatMap(({ pid, ref }) => (STEADY.includes(ref.pool) ? pid : []));
 }
