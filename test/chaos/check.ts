@@ -28,14 +28,14 @@ export function check(history: History): Violation[] {
 }
 
 function ofLease(account: Account, history: History): Violation[] {
-  const { lease, engine, slot } = account;
+  const { lease, engine, generation, slot } = account;
   const untilMs = heldUntil(account, history);
   const denied = account.operations.filter((one) => denies(one, account, history));
   const missing = history.listings.filter(
     ({ beginMs, endMs, leases }) =>
       beginMs >= account.grantedMs &&
       endMs < untilMs &&
-      !leases.some((one) => one.lease === lease && one.engine === engine && one.slot === slot),
+      !leases.some((one) => one.lease === lease && one.engine === engine && one.generation === generation && one.slot === slot),
   );
   return [
     ...denied.map((one) => broken('held-over-death', `${named(account)} was held at least until ${shown(untilMs)}, but ${told(one)}`)),
@@ -86,7 +86,9 @@ function ofListing(listing: Listing, accounts: readonly Account[], history: Hist
   const open = new Set(
     history.operations.filter((one): one is Acquisition => one.kind === 'acquire' && one.answer.is === 'none').map(({ holder }) => holder),
   );
-  const twice = [...Map.groupBy(listing.leases, ({ engine, slot }) => `${engine}, slot ${slot}`)].filter(([, own]) => own.length > 1);
+  const twice = [...Map.groupBy(listing.leases, ({ engine, generation, slot }) => `${engine}#${generation}, slot ${slot}`)].filter(
+    ([, own]) => own.length > 1,
+  );
   const wishes = [...Map.groupBy(listing.leases, ({ holder }) => holder)].filter(([, own]) => own.length > 1);
   const violations = [
     ...twice.map(([place, own]) => broken('one-per-slot', `${place} was listed with ${own.map(({ lease }) => lease).join(' and ')}`)),

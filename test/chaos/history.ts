@@ -84,6 +84,7 @@ export interface Listed {
   readonly lease: string;
   readonly holder: string;
   readonly engine: string;
+  readonly generation: number;
   readonly slot: number;
   readonly heldMs: number;
   /** Told by the daemon, on the monotonic clock. */

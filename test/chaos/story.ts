@@ -74,7 +74,7 @@ export function binding(
 }
 
 export function listed(lease: string, changes: Partial<Listed> = {}): Listed {
-  return { lease, holder: lease, engine: 'a/0', slot: 0, heldMs: 0, expiresMs: OPENS_MS + TTL_MS, ...changes };
+  return { lease, holder: lease, engine: 'a/0', generation: 1, slot: 0, heldMs: 0, expiresMs: OPENS_MS + TTL_MS, ...changes };
 }
 
 export function history({ operations = [], leases, ...rest }: Partial<History> & { readonly leases?: readonly Listed[] }): History {

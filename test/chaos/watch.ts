@@ -15,6 +15,7 @@ export async function listingOf(rig: Rig): Promise<Listing> {
     lease: id,
     holder,
     engine: engine.id,
+    generation: engine.generation,
     slot,
     heldMs,
     expiresMs: expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt) - aheadMs,
