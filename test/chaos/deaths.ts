@@ -10,6 +10,8 @@ import { check, told } from './check.ts';
 import { ChaosClient } from './client.ts';
 import { doorOpened } from './door.ts';
 import { adoptionViolations, journalViolations, processViolations, toldViolations } from './engines.ts';
+import type { Figures } from './figures.ts';
+import { noFigures } from './figures.ts';
 import type { History, Life, Operation, Violation } from './history.ts';
 import { Mover } from './mover.ts';
 import { MOVING, poolsOf, portsOfThisRun, STEADY, steadyProcesses } from './pools.ts';
@@ -23,28 +25,6 @@ const CLIENTS = 32;
 const OLD_MS = 5_000;
 /** A daemon that does not come by its failpoint is killed after so long. */
 const LONGEST_LIFE_MS = 2_000;
-
-export interface Figures {
-  kills: number;
-  readonly by: Record<Death['by'], number>;
-  /** Those that did not come by their failpoint. */
-  missed: number;
-  /** How often each failpoint was the death of a daemon. */
-  readonly points: Map<string, number>;
-  /** How often each thing was done to engines, and the starts that came of all of them. */
-  readonly moves: Map<string, number>;
-  starts: number;
-  answered: number;
-  unanswered: number;
-  seconds: number;
-  readonly adoptedMs: number[];
-  readonly violations: Found[];
-}
-
-export interface Found extends Violation {
-  readonly kill: number;
-  readonly death: string;
-}
 
 export interface DeathsOptions {
   readonly kills: number;
@@ -72,19 +52,7 @@ export async function runDeaths({ kills, seed, told: say, enough = () => false }
 }
 
 class Deaths {
-  readonly figures: Figures = {
-    kills: 0,
-    by: { moment: 0, start: 0, failpoint: 0 },
-    missed: 0,
-    points: new Map(),
-    moves: new Map(),
-    starts: 0,
-    answered: 0,
-    unanswered: 0,
-    seconds: 0,
-    adoptedMs: [],
-    violations: [],
-  };
+  readonly figures = noFigures();
   readonly #rig: Rig;
   readonly #seed: number;
   readonly #told: (text: string) => void;
@@ -92,6 +60,7 @@ class Deaths {
   #clients: Promise<unknown> = Promise.resolve();
   readonly #movers: readonly Mover[];
   #over = false;
+  #abandoned = false;
   #pools: readonly PoolStatus[] = [];
   #processes: readonly number[] = [];
   #open = Promise.withResolvers<void>();
@@ -152,6 +121,7 @@ class Deaths {
 
   abandon(): void {
     this.#over = true;
+    this.#abandoned = true;
     this.#open.resolve();
   }
 
@@ -189,6 +159,7 @@ class Deaths {
           moves: (move) => (this.#history = { ...this.#history, moves: [...this.#history.moves, move] }),
           broken: (violations) => this.#broken(violations),
           open: () => this.#open.promise,
+          abandoned: () => this.#abandoned,
         }),
     );
   }

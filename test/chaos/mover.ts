@@ -35,6 +35,8 @@ export interface MoverParts {
   readonly broken: (violations: readonly Violation[]) => void;
   /** Resolves while a daemon is there to be asked. */
   readonly open: () => Promise<void>;
+  /** No daemon comes any more. */
+  readonly abandoned: () => boolean;
 }
 
 interface Thing {
@@ -112,17 +114,17 @@ export class Mover {
 
   /** All are wanted, all are ready, nothing is under way any more. Null, and a broken promise, where that does not come about. */
   async #calm(): Promise<PoolStatus | null> {
-    const { pool, replicas, broken } = this.#parts;
+    const { pool, replicas, broken, abandoned } = this.#parts;
     const lastMs = systemClock.nowMs() + COMES_BACK_MS;
     let last = '';
-    while (systemClock.nowMs() < lastMs) {
+    while (!abandoned() && systemClock.nowMs() < lastMs) {
       const now = await this.#broughtBack();
       if (now !== null && isCalm(now, replicas) && now.engines.every(({ pid }) => pid !== this.#killed)) return this.#asExpected(now);
       if (now !== null)
         last = `${now.state} (${now.message}), ${now.engines.map(({ id, state, message }) => `${id} ${state}: ${message}`).join('; ')}`;
       await pause(systemClock, LOOK_MS);
     }
-    broken([{ promise: 'engines-come-back', says: `${pool} has not come back for ${COMES_BACK_MS} ms: ${last}` }]);
+    if (!abandoned()) broken([{ promise: 'engines-come-back', says: `${pool} has not come back for ${COMES_BACK_MS} ms: ${last}` }]);
     return null;
   }
 
@@ -162,7 +164,7 @@ export class Mover {
 
   /** Asked until it is answered. Null: refused, with a cause. */
   async #answered<T>(ask: () => Promise<T>): Promise<T | null> {
-    for (;;) {
+    while (!this.#parts.abandoned()) {
       await this.#parts.open();
       try {
         return await ask();
@@ -178,6 +180,7 @@ export class Mover {
         await pause(systemClock, LOOK_MS);
       }
     }
+    return null;
   }
 }
 

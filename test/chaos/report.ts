@@ -1,8 +1,8 @@
 /** PURE: what came of a run, as a table, and how to run it again. */
 
 import { FAILPOINTS } from '../../src/failpoint.ts';
-import type { Figures } from './deaths.ts';
 import { ADOPTED_WITHIN_MS, medianOf } from './engines.ts';
+import type { Figures } from './figures.ts';
 
 const MOST_SHOWN = 40;
 
