@@ -2,7 +2,7 @@
  * PURE: what is certain of one lease. Held from its answer at least until `heldUntil`, over at the latest at `Bounds.overMs`; in between nobody
  * outside can know. An operation without an answer counts for whichever is less certain: it may have been done, or not.
  */
-import type { Acquisition, Grant, History, Life, Operation, Use } from './history.ts';
+import type { Acquisition, Binding, Grant, History, Life, Move, Operation, Use } from './history.ts';
 
 export interface Account extends Grant {
   readonly holder: string;
@@ -20,7 +20,7 @@ export function accountsOf({ operations }: Pick<History, 'operations'>): Account
     ({ holder }) => holder,
   );
   const used = Map.groupBy(
-    operations.filter((one): one is Use => one.kind !== 'acquire'),
+    operations.filter((one): one is Use | Binding => one.kind !== 'acquire'),
     ({ lease }) => lease,
   );
   const accounts = new Map<string, Account>();
@@ -46,17 +46,31 @@ export function accountsOf({ operations }: Pick<History, 'operations'>): Account
 /** The answer says that the lease was held at some moment between its begin and its end. */
 export function saysHeld({ answer }: Operation, { lease }: Pick<Account, 'lease'>): boolean {
   if (answer.is === 'granted') return answer.grant.lease === lease;
-  return answer.is === 'renewed' || answer.is === 'verified' || answer.is === 'released';
+  return answer.is === 'renewed' || answer.is === 'verified' || answer.is === 'released' || answer.is === 'bound';
 }
 
 /** A moment up to which it certainly was held. `except`: as if that had not been asked. */
-export function heldUntil(account: Account, { lives, listings }: Omit<History, 'operations'>, except: Operation | null = null): number {
-  const operations = account.operations.filter((one) => one !== except);
-  const ends = operations.filter(isEnd).map(({ beginMs }) => beginMs);
+export function heldUntil(
+  account: Account,
+  { lives, listings, moves }: Omit<History, 'operations'>,
+  except: Operation | null = null,
+): number {
+  const operations = account.operations.flatMap((one) => (one === except ? unanswered(one) : one));
+  const ends = [...operations.flatMap(endOf), ...cutsOf(account, moves)];
   const seen = operations.filter((one) => saysHeld(one, account)).map(({ beginMs }) => beginMs);
   const listed = listings.filter(({ leases }) => leases.some(({ lease }) => lease === account.lease)).map(({ beginMs }) => beginMs);
   const unended = Math.min(leastExpiryMs(account, operations, lives), ...ends);
   return Math.max(unended, ...seen, ...listed);
+}
+
+/** A connection that stood did so, whatever was said at its end. */
+function unanswered(one: Operation): Operation[] {
+  return isBinding(one) ? [{ ...one, answer: { is: 'none' } }] : [];
+}
+
+/** From when on what is done to the engines of its pool may have cut it. */
+function cutsOf({ pool, askedMs }: Account, moves: readonly Move[]): number[] {
+  return moves.filter((move) => move.pool === pool && move.endMs > askedMs).map(({ beginMs }) => beginMs);
 }
 
 /**
@@ -94,6 +108,8 @@ function leastExpiryMs(account: Account, operations: readonly Operation[], lives
     };
     steps.push({ atMs: endMs, act: answered });
   }
+  // While its connection stands no time ends it; hanging up does.
+  for (const { boundMs } of operations.filter(stood)) steps.push({ atMs: boundMs, act: () => (leastMs = Number.POSITIVE_INFINITY) });
   for (const [before, life] of startsAfter(account.grantedMs, lives)) {
     const restarted = (): void => {
       closedUntilMs = life.closedUntilMs;
@@ -126,7 +142,7 @@ export function boundsOf(account: Account, { lives }: Pick<History, 'lives'>): B
     };
     steps.push({ atMs: operation.beginMs, act: begun });
     const { answer, endMs } = operation;
-    if (answer.is === 'released' || answer.is === 'alreadyEnded')
+    if (answer.is === 'released' || answer.is === 'alreadyEnded' || (answer.is === 'bound' && answer.over === 'ended'))
       steps.push({ atMs: endMs, act: () => (endedMs = Math.min(endedMs, endMs)) });
   }
   for (const { beginMs, endMs, answer, asksMs } of renewalsIn(account.operations)) {
@@ -136,6 +152,23 @@ export function boundsOf(account: Account, { lives }: Pick<History, 'lives'>): B
       else if (answer.is === 'none') mostMs = Math.max(mostMs, endMs + mostTtlMs);
     };
     steps.push({ atMs: endMs, act: done });
+  }
+  for (const binding of account.operations.filter(isBinding)) {
+    const { beginMs, boundMs, endMs } = binding;
+    let asBeforeMs = mostMs;
+    const begun = (): void => {
+      asBeforeMs = mostMs;
+      mostMs = Number.POSITIVE_INFINITY;
+    };
+    const stands = (): void => {
+      mostMs = Number.POSITIVE_INFINITY;
+    };
+    const over = (): void => {
+      mostMs = stood(binding) ? endMs : Math.max(asBeforeMs, endMs);
+    };
+    steps.push({ atMs: beginMs, act: begun });
+    if (stood(binding)) steps.push({ atMs: boundMs, act: stands });
+    if (isLetGo(binding, lives)) steps.push({ atMs: endMs, act: over });
   }
   for (const [before, life] of startsAfter(account.grantedMs, lives)) {
     const restarted = (): void => {
@@ -147,8 +180,24 @@ export function boundsOf(account: Account, { lives }: Pick<History, 'lives'>): B
   return { overMs: Math.min(mostMs + LATE_MS, endedMs), revived };
 }
 
-function isEnd({ kind }: Operation): boolean {
-  return kind === 'release' || kind === 'revoke';
+/** When somebody may have ended it. */
+function endOf(one: Operation): number[] {
+  if (one.kind === 'bind') return [one.leftMs];
+  return one.kind === 'release' || one.kind === 'revoke' ? [one.beginMs] : [];
+}
+
+function isBinding(one: Operation): one is Binding {
+  return one.kind === 'bind';
+}
+
+function stood(one: Operation): one is Binding {
+  return one.kind === 'bind' && one.boundMs < Number.POSITIVE_INFINITY;
+}
+
+/** By its client, or by a daemon that would not have it. One that broke was held by a daemon that has died: the next one gives it new time. */
+function isLetGo({ beginMs, leftMs, endMs, answer }: Binding, lives: readonly Life[]): boolean {
+  const overlived = lives.some(({ spawnedMs }) => spawnedMs > beginMs && spawnedMs <= endMs);
+  return answer.is === 'refused' || (leftMs < Number.POSITIVE_INFINITY && !overlived);
 }
 
 function renewalsIn(operations: readonly Operation[]) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LATE_MS } from './account.ts';
 import { check } from './check.ts';
 import type { History, Operation } from './history.ts';
-import { acquire, DIES_MS, grant, history, LIVES, listed, OPENS_MS, TTL_MS, use } from './story.ts';
+import { acquire, binding, DIES_MS, grant, history, LIVES, listed, OPENS_MS, TTL_MS, use } from './story.ts';
 import { trimmed } from './trim.ts';
 
 const BEFORE = 200;
@@ -124,6 +124,89 @@ describe('what is over', () => {
   });
 });
 
+describe('what is held by a connection', () => {
+  const LONG = AFTER + 3 * TTL_MS;
+  const acquired = acquire('1', { atMs: AFTER });
+  const ended = { is: 'bound', over: 'ended' } as const;
+  const stands = { toMs: Number.POSITIVE_INFINITY, answer: { is: 'none' } } as const;
+
+  it('is held for as long as it stands', () => {
+    const held = binding('1', { fromMs: AFTER + 5, ...stands });
+    expect(promises(of(acquired, held, use('verify', '1', { atMs: LONG, answer: { is: 'verified' } })))).toEqual([]);
+    expect(promises(of(acquired, held, use('verify', '1', { atMs: LONG, answer: ENDED })))).toEqual(['held-over-death']);
+    const other = acquire('2', { atMs: LONG });
+    expect(promises(of(acquired, held, other))).toEqual(['one-per-slot']);
+  });
+
+  it('is not over but by somebody', () => {
+    const over = binding('1', { fromMs: AFTER + 5, toMs: LONG, answer: ended });
+    expect(promises(of(acquired, over))).toEqual(['held-over-death']);
+    const revoked = use('revoke', '1', { atMs: LONG - 10, answer: { is: 'released' } });
+    expect(promises(of(acquired, over, revoked))).toEqual([]);
+    const verified = use('verify', '1', { atMs: LONG + 10, answer: { is: 'verified' } });
+    expect(promises(of(acquired, over, revoked, verified))).toContain('ended-for-good');
+  });
+
+  it('is given back by hanging up', () => {
+    const leftMs = LONG;
+    const left = binding('1', { fromMs: AFTER + 5, toMs: LONG + 1, leftMs, answer: { is: 'bound', over: 'left' } });
+    const at = (atMs: number, answer: Operation['answer']) => promises(of(acquired, left, use('verify', '1', { atMs, answer })));
+    expect(at(LONG + 10, ENDED)).toEqual([]);
+    expect(at(LONG + 10, { is: 'verified' })).toEqual([]);
+    expect(at(LONG + LATE_MS + 10, { is: 'verified' })).toEqual(['ended-for-good']);
+  });
+
+  it('has a whole TTL from the next daemon, and no second', () => {
+    const first = acquire('1', { atMs: BEFORE });
+    const broken = binding('1', { fromMs: BEFORE + 5, toMs: DIES_MS });
+    const at = (atMs: number, answer: Operation['answer']) => promises(of(first, broken, use('verify', '1', { atMs, answer })));
+    expect(at(OPENS_MS + TTL_MS - 50, ENDED)).toEqual(['held-over-death']);
+    expect(at(OPENS_MS + TTL_MS + 50, ENDED)).toEqual([]);
+    expect(at(OPENS_MS + TTL_MS + LATE_MS + 50, { is: 'verified' })).toEqual(['ended-for-good']);
+    // As it does where nobody knows whether hanging up was heard before the death.
+    const left = binding('1', { fromMs: BEFORE + 5, toMs: DIES_MS - 9, leftMs: DIES_MS - 10, answer: { is: 'bound', over: 'left' } });
+    expect(promises(of(first, left, use('verify', '1', { atMs: OPENS_MS + TTL_MS - 50, answer: { is: 'verified' } })))).toEqual([]);
+  });
+
+  it('is not broken by a daemon that lives', () => {
+    expect(promises(of(acquired, binding('1', { fromMs: AFTER + 5, toMs: AFTER + 50 })))).toEqual(['bound-while-connected']);
+  });
+
+  it('is tied to another connection after the death', () => {
+    const again = binding('1', { fromMs: OPENS_MS + 50, boundMs: OPENS_MS + 55, ...stands });
+    const story = [acquire('1', { atMs: BEFORE }), binding('1', { fromMs: BEFORE + 5, toMs: DIES_MS }), again];
+    expect(promises(of(...story, use('verify', '1', { atMs: LONG, answer: { is: 'verified' } })))).toEqual([]);
+    expect(promises(of(...story, use('verify', '1', { atMs: LONG, answer: ENDED })))).toEqual(['held-over-death']);
+    expect(trimmed(of(...story), LONG).operations).toEqual(story);
+  });
+});
+
+describe('what is done to engines', () => {
+  const move = (beginMs: number, endMs = Number.POSITIVE_INFINITY) => ({ pool: 'a', says: 'restart', beginMs, endMs });
+  const refused = acquire('2', { atMs: AFTER, answer: { is: 'refused', code: 'pool_draining' } });
+  const lost = use('verify', '1', { atMs: AFTER, answer: ENDED });
+
+  it('may cut leases and close doors, from its begin', () => {
+    const operations = [acquire('1', { atMs: BEFORE }), lost, refused];
+    expect(promises(history({ operations, moves: [move(BEFORE + 50)] }))).toEqual([]);
+    expect(promises(history({ operations, moves: [move(AFTER + 50)] }))).toEqual(['held-over-death', 'refused-with-cause']);
+    expect(promises(history({ operations, moves: [{ ...move(BEFORE + 50), pool: 'b' }] }))).toEqual([
+      'held-over-death',
+      'refused-with-cause',
+    ]);
+  });
+
+  it('may not once all is as before', () => {
+    const operations = [acquire('1', { atMs: BEFORE }), lost, refused];
+    expect(promises(history({ operations, moves: [move(BEFORE - 90, BEFORE - 50)] }))).toEqual(['held-over-death', 'refused-with-cause']);
+  });
+
+  it('is remembered for as long as a lease that it may have cut', () => {
+    const given = history({ operations: [acquire('1', { atMs: BEFORE })], moves: [move(10, 20), move(BEFORE + 50, BEFORE + 60)] });
+    expect(trimmed(given, DIES_MS).moves).toEqual([move(BEFORE + 50, BEFORE + 60)]);
+  });
+});
+
 describe('slots, tokens, keys, and who is held for', () => {
   it('one slot is given to two', () => {
     expect(promises(of(acquire('1', { atMs: BEFORE }), acquire('2', { atMs: AFTER })))).toEqual(['one-per-slot']);
@@ -136,6 +219,8 @@ describe('slots, tokens, keys, and who is held for', () => {
   it('one slot is listed with two', () => {
     const operations = [acquire('1', { atMs: BEFORE }), acquire('2', { atMs: BEFORE, answer: { is: 'none' } })];
     expect(promises(history({ operations, leases: [listed('1'), listed('2')] }))).toEqual(['one-per-slot']);
+    // Beside each other there are two generations of one replica during a reload.
+    expect(promises(history({ operations, leases: [listed('1'), listed('2', { generation: 2 })] }))).toEqual([]);
   });
 
   it('a token is given out twice, or falls', () => {

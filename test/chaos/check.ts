@@ -9,6 +9,8 @@ const STAMP_MS = 5;
 /** What a pool of ready engines may say to whoever wants a lease, and to one who asks again by a key. */
 const CAUSES = new Set(['no_free_slot', 'queue_timeout', 'queue_full']);
 const CAUSES_AGAIN = new Set([...CAUSES, 'lease_ended', 'ticket_not_found']);
+/** And while something is done to its engines. */
+const CAUSES_MOVED = new Set(['no_ready_engine', 'pool_draining', 'pool_paused', 'pool_stopped']);
 /** Words for "you do not hold it". */
 const NOT_HELD = new Set(['lease_ended', 'lease_not_found', 'stale_token']);
 
@@ -20,19 +22,20 @@ export function check(history: History): Violation[] {
     ...slotViolations(accounts, history),
     ...keyViolations(accounts),
     ...history.listings.flatMap((listing) => ofListing(listing, accounts, history)),
-    ...refusalViolations(history.operations),
+    ...refusalViolations(history),
+    ...connectionViolations(history),
   ];
 }
 
 function ofLease(account: Account, history: History): Violation[] {
-  const { lease, engine, slot } = account;
+  const { lease, engine, generation, slot } = account;
   const untilMs = heldUntil(account, history);
   const denied = account.operations.filter((one) => denies(one, account, history));
   const missing = history.listings.filter(
     ({ beginMs, endMs, leases }) =>
       beginMs >= account.grantedMs &&
       endMs < untilMs &&
-      !leases.some((one) => one.lease === lease && one.engine === engine && one.slot === slot),
+      !leases.some((one) => one.lease === lease && one.engine === engine && one.generation === generation && one.slot === slot),
   );
   return [
     ...denied.map((one) => broken('held-over-death', `${named(account)} was held at least until ${shown(untilMs)}, but ${told(one)}`)),
@@ -47,6 +50,7 @@ function ofLease(account: Account, history: History): Violation[] {
 function denies(one: Operation, account: Account, history: History): boolean {
   const { beginMs, endMs, answer } = one;
   if (one.kind === 'acquire') return false;
+  if (answer.is === 'bound') return answer.over === 'ended' && endMs < heldUntil(account, history, one);
   if (answer.is === 'refused') return NOT_HELD.has(answer.code) && endMs < heldUntil(account, history, one);
   // A release that was sent again after its connection had broken meets its own work.
   const mayBeTwice = history.lives.some(({ diedBeforeMs }) => diedBeforeMs >= beginMs && diedBeforeMs <= endMs);
@@ -82,7 +86,9 @@ function ofListing(listing: Listing, accounts: readonly Account[], history: Hist
   const open = new Set(
     history.operations.filter((one): one is Acquisition => one.kind === 'acquire' && one.answer.is === 'none').map(({ holder }) => holder),
   );
-  const twice = [...Map.groupBy(listing.leases, ({ engine, slot }) => `${engine}, slot ${slot}`)].filter(([, own]) => own.length > 1);
+  const twice = [...Map.groupBy(listing.leases, ({ engine, generation, slot }) => `${engine}#${generation}, slot ${slot}`)].filter(
+    ([, own]) => own.length > 1,
+  );
   const wishes = [...Map.groupBy(listing.leases, ({ holder }) => holder)].filter(([, own]) => own.length > 1);
   const violations = [
     ...twice.map(([place, own]) => broken('one-per-slot', `${place} was listed with ${own.map(({ lease }) => lease).join(' and ')}`)),
@@ -118,6 +124,8 @@ interface Seen {
 function ttlViolations({ expiresMs }: Listed, { account, listing, history }: Seen): Violation[] {
   const life = history.lives.findLast(({ spawnedMs }) => spawnedMs <= listing.beginMs);
   if (life === undefined || account.grantedMs >= life.spawnedMs) return [];
+  // A drain ends it at its deadline.
+  if (moved(history, { pool: account.pool, beginMs: life.spawnedMs, endMs: listing.endMs })) return [];
   const ttlMs = Math.min(account.ttlMs, ...account.operations.flatMap((one) => (one.kind === 'renew' ? (one.ttlMs ?? []) : [])));
   const fullMs = life.closedUntilMs + ttlMs;
   if (expiresMs >= fullMs - STAMP_MS) return [];
@@ -129,14 +137,29 @@ function ttlViolations({ expiresMs }: Listed, { account, listing, history }: See
   ];
 }
 
-function refusalViolations(operations: readonly Operation[]): Violation[] {
-  const wrong = operations.filter(({ answer, ...one }) => answer.is === 'refused' && !causesOf(one).has(answer.code));
+function refusalViolations(history: History): Violation[] {
+  const wrong = history.operations.filter((one) => one.answer.is === 'refused' && !isCause(one.answer.code, one, history));
   return wrong.map((one) => broken('refused-with-cause', told(one)));
 }
 
-function causesOf(one: Pick<Operation, 'kind'> & { readonly again?: boolean }): ReadonlySet<string> {
-  if (one.kind !== 'acquire') return NOT_HELD;
-  return one.again === true ? CAUSES_AGAIN : CAUSES;
+function isCause(code: string, one: Operation, history: History): boolean {
+  if (one.kind !== 'acquire') return NOT_HELD.has(code);
+  return (one.again ? CAUSES_AGAIN : CAUSES).has(code) || (CAUSES_MOVED.has(code) && moved(history, one));
+}
+
+function moved({ moves }: History, { pool, beginMs, endMs }: Pick<Operation, 'pool' | 'beginMs' | 'endMs'>): boolean {
+  return moves.some((move) => move.pool === pool && move.beginMs <= endMs && move.endMs >= beginMs);
+}
+
+/** A daemon that lives breaks no connection. */
+function connectionViolations({ operations, lives }: History): Violation[] {
+  const wrong = operations.filter(
+    ({ answer, beginMs, endMs }) =>
+      answer.is === 'bound' &&
+      answer.over === 'broken' &&
+      !lives.some(({ diedAfterMs, diedBeforeMs }) => diedBeforeMs >= beginMs && diedAfterMs <= endMs),
+  );
+  return wrong.map((one) => broken('bound-while-connected', told(one)));
 }
 
 function broken(promise: Promised, says: string): Violation {
@@ -147,8 +170,9 @@ function named({ lease, token, engine, slot, holder }: Account): string {
   return `${lease} (${token}, ${engine} slot ${slot}, ${holder})`;
 }
 
-function told(one: Operation): string {
-  const says = one.answer.is === 'refused' ? one.answer.code : one.answer.is;
+/** One line of a history. */
+export function told(one: Operation): string {
+  const says = one.answer.is === 'refused' ? one.answer.code : one.answer.is === 'bound' ? one.answer.over : one.answer.is;
   const about = one.kind === 'acquire' ? one.holder : one.lease;
   return `${one.client}'s ${one.kind} of ${about} in ${one.pool} was answered ${says} between ${shown(one.beginMs)} and ${shown(one.endMs)}`;
 }

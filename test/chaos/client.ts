@@ -1,17 +1,22 @@
 /** One client: takes leases, renews, verifies, gives them back, once and twice, forgets some, and writes down what it saw. */
 import { Client } from '../../src/client/client.ts';
-import { ClientError } from '../../src/client/client-error.ts';
 import { pause, systemClock } from '../../src/clock.ts';
-import type { Acquired } from '../../src/lease/lease.ts';
+import type { BoundLine } from '../../src/lease/lease.ts';
 import type { Stream } from '../sim/dice.ts';
 import { between, chance, pick, whole } from '../sim/dice.ts';
-import type { Acquisition, Answer, Operation, Use } from './history.ts';
+import { granted, refusalIn } from './answers.ts';
+import { boundSince, Connection, unanswered } from './connection.ts';
+import type { Acquisition, Answer, Binding, Operation, Use } from './history.ts';
 
 const MOST_HELD = 3;
 const PAUSE_MS = 30;
 const TTLS_MS = [400, 800, 1_500, 3_000] as const;
 /** Of each pool the next one gets half as many. */
 const BUSIER = 0.5;
+/** Asked of pools whose engines come and go. */
+const MOVING = 0.15;
+const BOUND = 0.15;
+const NEVER = Number.POSITIVE_INFINITY;
 
 export interface ClientParts {
   readonly name: string;
@@ -19,6 +24,7 @@ export interface ClientParts {
   /** Over api.sock, where everybody is an admin and may revoke. */
   readonly admin: boolean;
   readonly pools: readonly string[];
+  readonly moving: readonly string[];
   readonly draw: Stream;
   /** When it is asked; its answer is written into it. */
   readonly record: (operation: Operation) => void;
@@ -34,13 +40,17 @@ interface Wish {
   readonly key: string | null;
   readonly ttlMs: number;
   readonly waitMs: number;
+  /** Held by its connection. */
+  readonly bound: boolean;
 }
 
-export interface Holding {
+interface Holding {
   readonly lease: string;
   readonly token: string;
   readonly pool: string;
   readonly wish: Wish;
+  /** That holds it. */
+  connection: Connection | null;
 }
 
 export class ChaosClient {
@@ -52,6 +62,8 @@ export class ChaosClient {
   /** Not answered, and to be asked again by its key. */
   #unanswered: Wish | null = null;
   #wishes = 0;
+  /** Each until it is over. */
+  readonly #connections = new Map<Connection, Promise<void>>();
 
   constructor(parts: ClientParts) {
     this.#parts = parts;
@@ -68,6 +80,8 @@ export class ChaosClient {
       await pause(systemClock, between(draw, 0, PAUSE_MS));
     }
     for (const holding of this.#held) await this.#release(holding);
+    for (const connection of this.#connections.keys()) connection.leave();
+    await Promise.all(this.#connections.values());
     await this.#client.close();
   }
 
@@ -79,23 +93,29 @@ export class ChaosClient {
     const held = this.#held[whole(draw, 0, this.#held.length - 1)];
     if (held === undefined || (this.#held.length < MOST_HELD && chance(draw, 0.35))) return this.#acquire(this.#wish(), false);
     const share = draw();
-    if (share < 0.25) await this.#renew(held);
-    else if (share < 0.45) await this.#verify(held);
+    // What a connection holds needs no renewal.
+    if (held.connection !== null && share < 0.3) this.#forget(held);
+    else if (share < 0.1) await this.#attach(held);
+    else if (share < 0.3) await this.#renew(held);
+    else if (share < 0.5) await this.#verify(held);
     else if (share < 0.9) await this.#release(held);
     else if (share < 0.95 && this.#parts.admin) await this.#revoke(held);
     else this.#forget(held);
   }
 
   #wish(): Wish {
-    const { draw, name, pools } = this.#parts;
+    const { draw, name, pools, moving } = this.#parts;
     this.#wishes += 1;
     let at = 0;
     while (at < pools.length - 1 && chance(draw, BUSIER)) at += 1;
+    const pool = chance(draw, MOVING) ? moving[whole(draw, 0, moving.length - 1)] : pools[at];
     const holder = `${name}-${this.#wishes}`;
+    const bound = chance(draw, BOUND);
     return {
-      pool: pools[at] ?? '',
+      pool: pool ?? '',
       holder,
-      key: chance(draw, 0.5) ? `key-of-${holder}` : null,
+      bound,
+      key: !bound && chance(draw, 0.5) ? `key-of-${holder}` : null,
       ttlMs: pick(draw, TTLS_MS),
       waitMs: chance(draw, 0.5) ? 0 : whole(draw, 50, 1_000),
     };
@@ -104,13 +124,63 @@ export class ChaosClient {
   async #acquire(wish: Wish, again: boolean): Promise<void> {
     const { pool, holder, key, ttlMs, waitMs } = wish;
     const operation: Acquisition = { kind: 'acquire', client: this.#parts.name, pool, holder, key, again, ...begun() };
+    const order = { holder, key, ttlMs, waitMs, priority: null };
     this.#parts.record(operation);
-    await this.#answered(operation, async () =>
-      granted(await this.#client.leases.acquire(pool, { holder, key, ttlMs, waitMs, priority: null })),
-    );
-    const { answer } = operation;
-    this.#unanswered = answer.is === 'none' && key !== null ? wish : null;
-    if (answer.is === 'granted') this.#held.push({ lease: answer.grant.lease, token: answer.grant.token, pool, wish });
+    if (wish.bound) return this.#acquireBound(operation, wish, (signal) => this.#client.leases.acquireBound(pool, order, signal));
+    await this.#answered(operation, async () => granted(await this.#client.leases.acquire(pool, order)));
+    this.#unanswered = operation.answer.is === 'none' && key !== null ? wish : null;
+    this.#take(operation, wish, null);
+  }
+
+  async #acquireBound(operation: Acquisition, wish: Wish, ask: (signal: AbortSignal) => AsyncIterable<BoundLine>): Promise<void> {
+    const connection = new Connection(null);
+    this.#reads(connection, ask(connection.signal), (answer) => {
+      this.#told(operation, answer);
+      if (answer.is !== 'granted') return null;
+      const binding = boundSince(operation, answer.grant.lease);
+      this.#parts.record(binding);
+      return binding;
+    });
+    const answer = await connection.first;
+    if (operation.answer.is === 'none') this.#told(operation, answer);
+    this.#take(operation, wish, connection);
+  }
+
+  async #attach(held: Holding): Promise<void> {
+    const { lease, token, pool } = held;
+    const binding: Binding = { kind: 'bind', client: this.#parts.name, pool, lease, ...begun(), boundMs: NEVER, leftMs: NEVER };
+    const connection = new Connection(binding);
+    this.#parts.record(binding);
+    this.#reads(connection, this.#client.leases.attach(lease, token, connection.signal), () => {
+      binding.boundMs = systemClock.nowMs();
+      return binding;
+    });
+    const { is } = await connection.first;
+    if (is === 'refused') this.#drop(held);
+    else if (is === 'granted' && binding.answer.is === 'none') held.connection = connection;
+  }
+
+  /** In the background. What becomes of the connection becomes of what it holds. */
+  #reads(connection: Connection, lines: AsyncIterable<BoundLine>, bound: (answer: Answer) => Binding | null): void {
+    const over = connection.read(lines, bound).then(() => {
+      this.#connections.delete(connection);
+      const { binding } = connection;
+      if (binding === null) return;
+      this.#parts.ended(binding);
+      const held = this.#held.find((one) => one.connection === connection);
+      if (held === undefined) return;
+      held.connection = null;
+      if (binding.answer.is === 'bound' && binding.answer.over === 'ended') this.#drop(held);
+    });
+    // What it throws is thrown at the end.
+    over.catch(() => {});
+    this.#connections.set(connection, over);
+  }
+
+  #take({ answer, pool }: Acquisition, wish: Wish, connection: Connection | null): void {
+    if (answer.is !== 'granted') return;
+    const stands = connection?.binding?.answer.is === 'none' ? connection : null;
+    this.#held.push({ lease: answer.grant.lease, token: answer.grant.token, pool, wish, connection: stands });
   }
 
   async #renew(held: Holding): Promise<void> {
@@ -180,29 +250,21 @@ export class ChaosClient {
   }
 
   async #answered(operation: Operation, ask: () => Promise<Answer>): Promise<void> {
-    const answer = await ask().catch(refusalIn);
+    this.#told(operation, await ask().catch(refusalIn));
+  }
+
+  #told(operation: Operation, answer: Answer): void {
     operation.endMs = systemClock.nowMs();
     operation.answer = answer;
     this.#parts.ended(operation);
   }
 
-  #drop({ lease }: Holding): void {
+  #drop({ lease, connection }: Holding): void {
+    connection?.leave();
     this.#held = this.#held.filter((one) => one.lease !== lease);
   }
 }
 
 function begun(): { readonly beginMs: number; endMs: number; answer: Answer } {
-  return { beginMs: systemClock.nowMs(), endMs: Number.POSITIVE_INFINITY, answer: { is: 'none' } };
-}
-
-function granted(acquired: Acquired): Answer {
-  if (acquired.outcome !== 'granted') return { is: 'refused', code: acquired.outcome };
-  const { id, token, engine, slot, ttlMs } = acquired;
-  return { is: 'granted', grant: { lease: id, token, engine: engine.id, generation: engine.generation, slot, ttlMs } };
-}
-
-/** Without an HTTP status the connection broke: nobody knows what was done. */
-export function refusalIn(error: unknown): Answer {
-  if (!(error instanceof ClientError)) throw error;
-  return error.facts.status === null ? { is: 'none' } : { is: 'refused', code: error.code };
+  return { beginMs: systemClock.nowMs(), ...unanswered() };
 }

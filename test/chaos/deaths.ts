@@ -6,41 +6,25 @@ import type { PoolStatus } from '../../src/pool/status.ts';
 import { Rig, until } from '../machine/rig.ts';
 import { Dice } from '../sim/dice.ts';
 import { accountsOf, heldUntil } from './account.ts';
-import { check } from './check.ts';
+import { check, told } from './check.ts';
 import { ChaosClient } from './client.ts';
 import { doorOpened } from './door.ts';
-import { adoptionViolations, processViolations, toldViolations } from './engines.ts';
+import { adoptionViolations, journalViolations, processViolations, toldViolations } from './engines.ts';
+import type { Figures } from './figures.ts';
+import { noFigures } from './figures.ts';
 import type { History, Life, Operation, Violation } from './history.ts';
+import { Mover } from './mover.ts';
+import { MOVING, poolsOf, portsOfThisRun, STEADY, steadyProcesses } from './pools.ts';
 import type { Death } from './schedule.ts';
 import { deathOf, namedDeath } from './schedule.ts';
 import { trimmed } from './trim.ts';
 import { listingOf, revoked, verified } from './watch.ts';
 
-const POOLS = ['a', 'b', 'c', 'd', 'e'];
-const REPLICAS = 10;
-const SLOTS = 2;
 const CLIENTS = 32;
 /** The watch revokes what is held for longer. */
 const OLD_MS = 5_000;
 /** A daemon that does not come by its failpoint is killed after so long. */
 const LONGEST_LIFE_MS = 2_000;
-
-export interface Figures {
-  kills: number;
-  readonly by: Record<Death['by'], number>;
-  /** Those that did not come by their failpoint. */
-  missed: number;
-  answered: number;
-  unanswered: number;
-  seconds: number;
-  readonly adoptedMs: number[];
-  readonly violations: Found[];
-}
-
-export interface Found extends Violation {
-  readonly kill: number;
-  readonly death: string;
-}
 
 export interface DeathsOptions {
   readonly kills: number;
@@ -50,14 +34,14 @@ export interface DeathsOptions {
   readonly enough?: () => boolean;
 }
 
-export async function runDeaths({ kills, seed, told, enough = () => false }: DeathsOptions): Promise<Figures> {
-  const rig = new Rig(Object.fromEntries(POOLS.map((name) => [name, poolSpec()])));
-  const deaths = new Deaths(rig, seed);
+export async function runDeaths({ kills, seed, told: say, enough = () => false }: DeathsOptions): Promise<Figures> {
+  const rig = new Rig(poolsOf(), { ports: portsOfThisRun() });
+  const deaths = new Deaths(rig, { seed, say });
   try {
     await deaths.begin();
     for (let kill = 1; kill <= kills && !enough(); kill += 1) {
       await deaths.kill(kill);
-      if (kill % 10 === 0) told(`${kill} kills, ${deaths.figures.answered} answers, ${deaths.figures.violations.length} violations`);
+      if (kill % 10 === 0) say(`${kill} kills, ${deaths.figures.answered} answers, ${deaths.figures.violations.length} violations`);
     }
     await deaths.end();
     return deaths.figures;
@@ -67,55 +51,40 @@ export async function runDeaths({ kills, seed, told, enough = () => false }: Dea
   }
 }
 
-function poolSpec(): Readonly<Record<string, unknown>> {
-  return {
-    engine: { command: ['sleep', '1000000'] },
-    replicas: REPLICAS,
-    slots: SLOTS,
-    readyAfter: '0ms',
-    restart: 'always',
-    backoff: { delay: '0ms' },
-  };
-}
-
 class Deaths {
-  readonly figures: Figures = {
-    kills: 0,
-    by: { moment: 0, start: 0, failpoint: 0 },
-    missed: 0,
-    answered: 0,
-    unanswered: 0,
-    seconds: 0,
-    adoptedMs: [],
-    violations: [],
-  };
+  readonly figures = noFigures();
   readonly #rig: Rig;
   readonly #seed: number;
-  #history: History = { floors: new Map(), operations: [], listings: [], lives: [] };
+  readonly #told: (text: string) => void;
+  #history: History = { floors: new Map(), operations: [], listings: [], lives: [], moves: [] };
   #clients: Promise<unknown> = Promise.resolve();
+  readonly #movers: readonly Mover[];
   #over = false;
+  #abandoned = false;
   #pools: readonly PoolStatus[] = [];
   #processes: readonly number[] = [];
   #open = Promise.withResolvers<void>();
   #fromMs = 0;
   #last = { kill: 0, death: 'the first' };
 
-  constructor(rig: Rig, seed: number) {
+  constructor(rig: Rig, { seed, say }: { readonly seed: number; readonly say: (text: string) => void }) {
     this.#rig = rig;
     this.#seed = seed;
+    this.#told = say;
+    this.#movers = this.#madeMovers();
   }
 
   /** The engines are started, and the first daemon dies like any other. */
   async begin(): Promise<void> {
     await this.#rig.start();
-    for (const pool of POOLS) await this.#rig.poolReaches(pool, 'running');
+    for (const pool of [...STEADY, ...MOVING.map(({ pool }) => pool)]) await this.#rig.poolReaches(pool, 'running');
     await this.#rig.endDaemon('SIGKILL');
-    this.#processes = this.#rig.processes();
+    this.#processes = steadyProcesses(this.#rig);
     await this.#rig.start();
-    this.#pools = await this.#rig.client.pools();
+    this.#pools = await this.#steady();
     await this.#rig.endDaemon('SIGKILL');
     this.#fromMs = systemClock.nowMs();
-    this.#clients = Promise.all(this.#made().map((client) => client.run(() => this.#over)));
+    this.#clients = Promise.all([...this.#made(), ...this.#movers].map((one) => one.run(() => this.#over)));
     // What a client throws is thrown at the end.
     this.#clients.catch(() => {});
   }
@@ -126,7 +95,7 @@ class Deaths {
     this.#last = { kill, death: namedDeath(death) };
     const life = await this.#lives(death);
     await this.#dies(life, death);
-    this.#broken(processViolations(this.#processes, this.#rig.processes()));
+    this.#broken(processViolations(this.#processes, steadyProcesses(this.#rig)));
     this.#judge();
     this.figures.kills = kill;
     this.figures.by[death.by] += 1;
@@ -142,15 +111,17 @@ class Deaths {
     await until('nothing is held any more', async () => (await listingOf(this.#rig)).leases.length === 0);
     this.#judge();
     this.#broken([
+      ...this.#journal(),
       ...adoptionViolations(this.figures.adoptedMs),
-      ...processViolations(this.#processes, this.#rig.processes()),
-      ...toldViolations(this.#pools, await this.#rig.client.pools()),
+      ...processViolations(this.#processes, steadyProcesses(this.#rig)),
+      ...toldViolations(this.#pools, await this.#steady()),
     ]);
     await this.#rig.endsClean();
   }
 
   abandon(): void {
     this.#over = true;
+    this.#abandoned = true;
     this.#open.resolve();
   }
 
@@ -162,7 +133,8 @@ class Deaths {
         name: `c${index}`,
         socketPath: this.#rig.path('run', admin ? 'api.sock' : 'lease.sock'),
         admin,
-        pools: POOLS,
+        pools: STEADY,
+        moving: MOVING.map(({ pool }) => pool),
         draw: dice.stream('client', index),
         record: (operation) => this.#record([operation]),
         ended: ({ answer }) => {
@@ -172,6 +144,35 @@ class Deaths {
         open: () => this.#open.promise,
       });
     });
+  }
+
+  #madeMovers(): Mover[] {
+    const dice = new Dice({ seed: this.#seed, only: null });
+    return MOVING.map(
+      ({ pool, replicas }, index) =>
+        new Mover({
+          rig: this.#rig,
+          pool,
+          replicas,
+          draw: dice.stream('mover', index),
+          done: this.figures.moves,
+          moves: (move) => (this.#history = { ...this.#history, moves: [...this.#history.moves, move] }),
+          broken: (violations) => this.#broken(violations),
+          open: () => this.#open.promise,
+          abandoned: () => this.#abandoned,
+        }),
+    );
+  }
+
+  async #steady(): Promise<PoolStatus[]> {
+    return (await this.#rig.client.pools()).filter(({ pool }) => STEADY.includes(pool));
+  }
+
+  /** What the engines that come and go have written themselves. */
+  #journal(): Violation[] {
+    const lines = this.#rig.text('journal').trimEnd().split('\n');
+    this.figures.starts = lines.filter((line) => line.startsWith('start ')).length;
+    return journalViolations(lines);
   }
 
   /** Starts the next one, lets the clients in, and looks at what it took up. */
@@ -195,7 +196,7 @@ class Deaths {
   }
 
   async #look({ spawnedMs }: Life): Promise<void> {
-    const pools = await this.#rig.client.pools();
+    const pools = await this.#steady();
     const adoptedMs = systemClock.nowMs() - spawnedMs;
     this.figures.adoptedMs.push(adoptedMs);
     this.#broken(toldViolations(this.#pools, pools));
@@ -209,7 +210,7 @@ class Deaths {
 
   async #dies(life: Life, death: Death): Promise<void> {
     if (life.openMs !== null && death.by === 'moment') await pause(systemClock, death.afterMs);
-    if (death.by === 'failpoint') await this.#comesBy();
+    if (death.by === 'failpoint') await this.#comesBy(death.point.replace(/@.*/, ''));
     // Only of one that we kill we know when it lived still; of any other, that it answered what was asked then: when that is read it may be dead.
     const answered = this.#history.operations.filter(({ answer }) => answer.is !== 'none').map(({ beginMs }) => beginMs);
     const killed = death.by === 'moment' ? systemClock.nowMs() : life.spawnedMs;
@@ -220,12 +221,13 @@ class Deaths {
   }
 
   /** To its failpoint, or until it has lived for long enough. */
-  async #comesBy(): Promise<void> {
+  async #comesBy(point: string): Promise<void> {
     const late = Promise.withResolvers<true>();
     const timer = systemClock.after(LONGEST_LIFE_MS, () => late.resolve(true));
     const missed = await Promise.race([late.promise, this.#rig.daemonEnded()]);
     timer.cancel();
     if (missed === true) this.figures.missed += 1;
+    else this.figures.points.set(point, (this.figures.points.get(point) ?? 0) + 1);
   }
 
   #record(operations: readonly Operation[]): void {
@@ -237,8 +239,25 @@ class Deaths {
     this.#history = trimmed(this.#history, systemClock.nowMs());
   }
 
+  /** What the history has about whatever is named there: the same seed does not bring back the same moments. */
+  #tell(says: string): void {
+    const { operations, lives, moves } = this.#history;
+    const about = accountsOf(this.#history).filter(({ lease, holder }) => says.includes(lease) || says.includes(holder));
+    const lines = operations.filter((one) =>
+      about.some((account) => (one.kind === 'acquire' ? one.holder === account.holder : one.lease === account.lease)),
+    );
+    const world = [
+      `lives ${JSON.stringify(lives.slice(-4))}`,
+      `moves ${JSON.stringify(moves.slice(-4))}`,
+      this.#rig.daemonLog().slice(-4_000),
+    ];
+    this.#told([says, ...lines.map(told), ...world].join('\n  '));
+  }
+
   #broken(violations: readonly Violation[]): void {
     const known = new Set(this.figures.violations.map(({ says }) => says));
-    this.figures.violations.push(...violations.filter(({ says }) => !known.has(says)).map((one) => ({ ...one, ...this.#last })));
+    const found = violations.filter(({ says }) => !known.has(says));
+    this.figures.violations.push(...found.map((one) => ({ ...one, ...this.#last })));
+    for (const { says } of found) this.#tell(says);
   }
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PoolStatus } from '../../src/pool/status.ts';
 import { engine, pool } from '../api/host.ts';
-import { ADOPTED_WITHIN_MS, adoptionViolations, processViolations, toldViolations } from './engines.ts';
+import { ADOPTED_WITHIN_MS, adoptionViolations, journalViolations, processViolations, toldViolations } from './engines.ts';
 
 const BEFORE = [pool('a')];
 
@@ -43,4 +43,16 @@ describe('the processes that there are', () => {
 it('engines are adopted too late', () => {
   expect(adoptionViolations([1, ADOPTED_WITHIN_MS, 2 * ADOPTED_WITHIN_MS])).toEqual([]);
   expect(adoptionViolations([1, ADOPTED_WITHIN_MS + 1, 2 * ADOPTED_WITHIN_MS])).toMatchObject([{ promise: 'adopted-in-time' }]);
+});
+
+describe('what engines write of their starts', () => {
+  it('is as promised', () => {
+    expect(journalViolations(['start a/0 1 77', 'start a/1 1 78', 'start a/0 3 79', ''])).toEqual([]);
+  });
+
+  it('is a second process, a generation again, or an older one', () => {
+    expect(journalViolations(['start a/0 1 77', 'double a/0 2 78'])).toMatchObject([{ promise: 'one-process-per-replica' }]);
+    expect(journalViolations(['start a/0 1 77', 'start a/0 1 78'])).toMatchObject([{ promise: 'one-process-per-replica' }]);
+    expect(journalViolations(['start a/0 2 77', 'start a/0 1 78'])).toMatchObject([{ promise: 'one-process-per-replica' }]);
+  });
 });

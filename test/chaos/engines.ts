@@ -37,6 +37,25 @@ export function processViolations(before: readonly number[], after: readonly num
   return [...lost.map((pid) => broken(`process ${pid} is gone`)), ...more.map((pid) => broken(`process ${pid} is an orphan or a double`))];
 }
 
+/** Lines of engines that write down their starts: `start` or `double`, engine, generation. No generation starts twice, and none out of turn. */
+export function journalViolations(lines: readonly string[]): Violation[] {
+  const violations: Violation[] = [];
+  const last = new Map<string, number>();
+  for (const line of lines) {
+    const [what, engine = '', generation] = line.split(' ');
+    const before = last.get(engine) ?? 0;
+    if (what === 'double')
+      violations.push({ promise: 'one-process-per-replica', says: `generation ${generation} of ${engine} was started beside another` });
+    else if (what === 'start' && Number(generation) <= before)
+      violations.push({
+        promise: 'one-process-per-replica',
+        says: `generation ${generation} of ${engine} was started after generation ${before}`,
+      });
+    if (what === 'start') last.set(engine, Number(generation));
+  }
+  return violations;
+}
+
 function linesOf(pools: readonly PoolStatus[]): [string, string][] {
   return pools.flatMap(({ pool, crashCount, restartCount, engines }) => [
     [pool, `crashCount ${crashCount}, restartCount ${restartCount}`] satisfies [string, string],

@@ -8,6 +8,8 @@ export type Answer =
   | { readonly is: 'released' }
   /** Of a release: it was over before. */
   | { readonly is: 'alreadyEnded' }
+  /** Of a connection: it stood, until its client hung up, it broke, or the daemon said that the lease is over. */
+  | { readonly is: 'bound'; readonly over: 'left' | 'broken' | 'ended' }
   | { readonly is: 'refused'; readonly code: string }
   /** The connection broke, or the answer is yet to come: it may have been done, or not. */
   | { readonly is: 'none' };
@@ -46,7 +48,25 @@ export interface Use extends Timed {
   readonly ttlMs: number | null;
 }
 
-export type Operation = Acquisition | Use;
+/** A connection that holds a lease: what is left of a streaming acquire behind its grant, or an attach. */
+export interface Binding extends Timed {
+  readonly kind: 'bind';
+  readonly lease: string;
+  /** The first line that said so was there; Infinity until then. */
+  boundMs: number;
+  /** The client began to hang up; Infinity until then. */
+  leftMs: number;
+}
+
+export type Operation = Acquisition | Use | Binding;
+
+/** Something was done to the engines of a pool on purpose: until they are as before, its leases may be cut and its doors closed. */
+export interface Move {
+  readonly pool: string;
+  readonly says: string;
+  readonly beginMs: number;
+  endMs: number;
+}
 
 /** One daemon. What it did lies between its spawn and its death. */
 export interface Life {
@@ -64,6 +84,7 @@ export interface Listed {
   readonly lease: string;
   readonly holder: string;
   readonly engine: string;
+  readonly generation: number;
   readonly slot: number;
   readonly heldMs: number;
   /** Told by the daemon, on the monotonic clock. */
@@ -89,6 +110,7 @@ export interface History {
   readonly operations: Operation[];
   readonly listings: readonly Listing[];
   readonly lives: readonly Life[];
+  readonly moves: readonly Move[];
 }
 
 /** Its kinds are the names of the promises. */
@@ -102,7 +124,10 @@ export type Promised =
   | 'one-lease-per-key'
   | 'held-by-who-asked'
   | 'refused-with-cause'
+  | 'bound-while-connected'
   | 'engines-as-before'
+  | 'engines-come-back'
+  | 'one-process-per-replica'
   | 'adopted-in-time';
 
 export interface Violation {

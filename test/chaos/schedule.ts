@@ -1,4 +1,5 @@
 /** PURE: how and when each daemon dies, from a seed. */
+import { FAILPOINTS } from '../../src/failpoint.ts';
 import type { Stream } from '../sim/dice.ts';
 import { between, chance, Dice, pick, whole } from '../sim/dice.ts';
 
@@ -10,7 +11,7 @@ export type Death =
   /** At POOLD_FAILPOINT. */
   | { readonly by: 'failpoint'; readonly point: string };
 
-/** Where daemons of engines that only run come by: with each commit, with each answer, with each start. */
+/** Where a daemon comes by all the time: with each commit, with each answer. */
 const IN_USE = ['commit:before', 'commit:after', 'answer:before', 'answer:after'] as const;
 const LONGEST_LIFE_MS = 1_000;
 const LONGEST_START_MS = 700;
@@ -19,16 +20,16 @@ const MOST_PASSES = 250;
 export function deathOf(seed: number, kill: number): Death {
   const draw = new Dice({ seed, only: null }).stream('death', kill);
   const share = draw();
-  if (share < 0.45) return { by: 'moment', afterMs: between(draw, 0, LONGEST_LIFE_MS) };
-  if (share < 0.55) return { by: 'start', afterMs: between(draw, 0, LONGEST_START_MS) };
+  if (share < 0.35) return { by: 'moment', afterMs: between(draw, 0, LONGEST_LIFE_MS) };
+  if (share < 0.42) return { by: 'start', afterMs: between(draw, 0, LONGEST_START_MS) };
   return { by: 'failpoint', point: pointOf(draw) };
 }
 
 function pointOf(draw: Stream): string {
-  if (chance(draw, 0.1)) return 'adopt:found';
   // Few passes are the daemon's first steps, many are the middle of its work.
-  const passes = chance(draw, 0.3) ? whole(draw, 1, 12) : whole(draw, 1, MOST_PASSES);
-  return `${pick(draw, IN_USE)}@${passes}`;
+  if (chance(draw, 0.4)) return `${pick(draw, IN_USE)}@${chance(draw, 0.3) ? whole(draw, 1, 12) : whole(draw, 1, MOST_PASSES)}`;
+  const point = FAILPOINTS[whole(draw, 0, FAILPOINTS.length - 1)] ?? 'adopt:found';
+  return `${point}@${chance(draw, 0.6) ? 1 : whole(draw, 1, 4)}`;
 }
 
 export function namedDeath(death: Death): string {

@@ -1,5 +1,5 @@
 /** Small histories for the tests of the checker: one daemon that dies, and the next, with one lease that is there all the time. */
-import type { Acquisition, Answer, Grant, History, Life, Listed, Use } from './history.ts';
+import type { Acquisition, Answer, Binding, Grant, History, Life, Listed, Use } from './history.ts';
 
 export const TTL_MS = 1_000;
 /** The first daemon dies here, the second lets in from there. */
@@ -54,11 +54,30 @@ export function use(
   return { kind, client: 'c', pool: 'a', lease, ttlMs, beginMs: atMs, endMs: atMs + tookMs, answer };
 }
 
+/** A connection that stood from the one to the other. */
+export function binding(
+  lease: string,
+  { fromMs, toMs, ...changes }: { readonly fromMs: number; readonly toMs: number } & Partial<Binding>,
+): Binding {
+  return {
+    kind: 'bind',
+    client: 'c',
+    pool: 'a',
+    lease,
+    beginMs: fromMs,
+    boundMs: fromMs,
+    leftMs: Number.POSITIVE_INFINITY,
+    endMs: toMs,
+    answer: { is: 'bound', over: 'broken' },
+    ...changes,
+  };
+}
+
 export function listed(lease: string, changes: Partial<Listed> = {}): Listed {
-  return { lease, holder: lease, engine: 'a/0', slot: 0, heldMs: 0, expiresMs: OPENS_MS + TTL_MS, ...changes };
+  return { lease, holder: lease, engine: 'a/0', generation: 1, slot: 0, heldMs: 0, expiresMs: OPENS_MS + TTL_MS, ...changes };
 }
 
 export function history({ operations = [], leases, ...rest }: Partial<History> & { readonly leases?: readonly Listed[] }): History {
   const listings = leases === undefined ? [] : [{ beginMs: OPENS_MS + 10, endMs: OPENS_MS + 15, leases }];
-  return { floors: new Map(), operations, listings, lives: LIVES, ...rest };
+  return { floors: new Map(), operations, listings, lives: LIVES, moves: [], ...rest };
 }

@@ -19,5 +19,7 @@ export function trimmed(history: History, nowMs: number): History {
     const floor = floors.get(pool);
     if (floor === undefined || token > floor.token) floors.set(pool, { token, atMs: nowMs });
   }
-  return { floors, operations, listings: [], lives: history.lives };
+  const fromMs = Math.min(nowMs, ...operations.map(({ beginMs }) => beginMs));
+  const moves = history.moves.filter(({ endMs }) => endMs >= fromMs);
+  return { floors, operations, listings: [], lives: history.lives, moves };
 }

@@ -2,7 +2,7 @@
 import { systemClock } from '../../src/clock.ts';
 import type { Rig } from '../machine/rig.ts';
 import type { Account } from './account.ts';
-import { refusalIn } from './client.ts';
+import { refusalIn } from './answers.ts';
 import type { Answer, Listed, Listing, Use } from './history.ts';
 
 export async function listingOf(rig: Rig): Promise<Listing> {
@@ -15,6 +15,7 @@ export async function listingOf(rig: Rig): Promise<Listing> {
     lease: id,
     holder,
     engine: engine.id,
+    generation: engine.generation,
     slot,
     heldMs,
     expiresMs: expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt) - aheadMs,

@@ -9,6 +9,8 @@ import { stringify } from 'yaml';
 import { Client } from '../../src/client/client.ts';
 import { pause, systemClock } from '../../src/clock.ts';
 import { childrenOf, removeCgroup } from '../../src/engine/cgroup.ts';
+import type { EngineRef } from '../../src/engine/identity.ts';
+import { refOf } from '../../src/engine/instance.ts';
 import type { HistoryEntry } from '../../src/pool/host.ts';
 import type { EngineStatus, PoolStatus } from '../../src/pool/status.ts';
 import type { Found } from './processes.ts';
@@ -171,6 +173,15 @@ export class Rig {
   /** Live processes of this rig's engines, launchers among them. */
   processes(): number[] {
     return this.#found().map(({ pid }) => pid);
+  }
+
+  /** Each with the generation it is of. */
+  processesByGeneration(): { readonly pid: number; readonly ref: EngineRef }[] {
+    const instance = this.#instance() ?? '';
+    return this.#found().flatMap(({ pid, instance: mark }) => {
+      const ref = refOf(instance, mark);
+      return ref === null ? [] : [{ pid, ref }];
+    });
   }
 
   /** Those of one engine, its launcher among them. */
