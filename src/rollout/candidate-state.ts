@@ -93,7 +93,9 @@ export function tookBack(turn: Turn, unit: Unit): void {
   // Its end decides nothing any more.
   canaryLeft(turn, serving);
   parted(turn, old);
-  const again = put(turn, { ...serving, ...placed(old), specId: null, closing: old.closing, reports: [] });
+  // What its new spec has done says nothing about the old one.
+  const clean = { row: 0, backoffRow: 0, blockedRow: 0 };
+  const again = put(turn, { ...serving, ...placed(old), ...clean, specId: null, closing: old.closing, reports: [] });
   engineReopened(turn, again);
   turn.effects.push({ do: 'writeHandoff', ref: refOf(turn, again) });
   if (isLive(serving)) retired(turn, { ...rollout, step: 'back' }, serving);

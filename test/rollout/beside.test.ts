@@ -12,6 +12,8 @@ describe('a reload that is called off where a new one has taken over', () => {
     s.until(50);
     expect(s.operation(id)).toMatchObject({ outcome: 'rolled_back', error: { code: 'drain_timeout' } });
     expect(s.generations()).toBe('0#1 v1 ready, 1#1 v1 ready');
+    // What its new spec has done says nothing about the old one.
+    expect(s.state.engines[0]).toMatchObject({ row: 0, backoffRow: 0 });
     expect(s.leftovers()).toEqual([]);
   });
 
