@@ -116,7 +116,8 @@ class Deaths {
       ...processViolations(this.#processes, steadyProcesses(this.#rig)),
       ...toldViolations(this.#pools, await this.#steady()),
     ]);
-    await this.#rig.endsClean();
+    // What is left then belongs to nobody.
+    await this.#rig.endsClean().catch((error: Error) => this.#broken([{ promise: 'one-process-per-replica', says: error.message }]));
   }
 
   /** Clients have let go of all that they had, and the longest TTL is over soon. */
