@@ -168,6 +168,14 @@ describe('what is held by a connection', () => {
     expect(promises(of(first, left, use('verify', '1', { atMs: OPENS_MS + TTL_MS - 50, answer: { is: 'verified' } })))).toEqual([]);
   });
 
+  it('is not held by a connection to a daemon that is dead', () => {
+    const operations = [acquire('1', { atMs: BEFORE }), binding('1', { fromMs: BEFORE + 5, toMs: DIES_MS })];
+    const leases = [listed('1', { expiresMs: Number.POSITIVE_INFINITY })];
+    expect(promises(history({ operations, leases }))).toEqual(['bound-no-longer']);
+    const again = binding('1', { fromMs: OPENS_MS + 1, ...stands });
+    expect(promises(history({ operations: [...operations, again], leases }))).toEqual([]);
+  });
+
   it('is not broken by a daemon that lives', () => {
     expect(promises(of(acquired, binding('1', { fromMs: AFTER + 5, toMs: AFTER + 50 })))).toEqual(['bound-while-connected']);
   });

@@ -109,7 +109,7 @@ function ofListing(listing: Listing, accounts: readonly Account[], history: Hist
     const { overMs } = boundsOf(account, history);
     if (listing.beginMs > overMs)
       violations.push(broken('ended-for-good', `${named(account)} was over by ${shown(overMs)}, but listed at ${shown(listing.beginMs)}`));
-    violations.push(...ttlViolations(listed, { account, listing, history }));
+    violations.push(...ttlViolations(listed, { account, listing, history }), ...boundViolations(listed, { account, listing, history }));
   }
   return violations;
 }
@@ -135,6 +135,14 @@ function ttlViolations({ expiresMs }: Listed, { account, listing, history }: See
       `${named(account)} of ${ttlMs} ms got ${Math.round(expiresMs - life.closedUntilMs)} ms from the opening of the door`,
     ),
   ];
+}
+
+/** What its connection held is held by its TTL once the daemon of that connection has died. */
+function boundViolations({ expiresMs }: Listed, { account, listing, history }: Seen): Violation[] {
+  const life = history.lives.findLast(({ spawnedMs }) => spawnedMs <= listing.beginMs);
+  if (expiresMs < Number.POSITIVE_INFINITY || life === undefined || account.grantedMs >= life.spawnedMs) return [];
+  if (account.operations.some((one) => one.kind === 'bind' && one.endMs >= life.spawnedMs)) return [];
+  return [broken('bound-no-longer', `${named(account)} was listed at ${shown(listing.beginMs)} as if its connection stood`)];
 }
 
 function refusalViolations(history: History): Violation[] {

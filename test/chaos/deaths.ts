@@ -108,7 +108,7 @@ class Deaths {
     this.#over = true;
     await this.#clients;
     this.figures.seconds = (systemClock.nowMs() - this.#fromMs) / 1_000;
-    await until('nothing is held any more', async () => (await listingOf(this.#rig)).leases.length === 0);
+    await this.#givenBack();
     this.#judge();
     this.#broken([
       ...this.#journal(),
@@ -116,7 +116,19 @@ class Deaths {
       ...processViolations(this.#processes, steadyProcesses(this.#rig)),
       ...toldViolations(this.#pools, await this.#steady()),
     ]);
-    await this.#rig.endsClean();
+    // What is left then belongs to nobody.
+    await this.#rig.endsClean().catch((error: Error) => this.#broken([{ promise: 'one-process-per-replica', says: error.message }]));
+  }
+
+  /** Clients have let go of all that they had, and the longest TTL is over soon. */
+  async #givenBack(): Promise<void> {
+    const none = until('nothing is held any more', async () => (await listingOf(this.#rig)).leases.length === 0);
+    await none.catch(async () => {
+      const left = (await listingOf(this.#rig)).leases;
+      this.#broken(
+        left.map(({ lease, holder }) => ({ promise: 'ended-for-good', says: `${lease} of ${holder} is held by nobody, without end` })),
+      );
+    });
   }
 
   abandon(): void {

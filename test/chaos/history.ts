@@ -125,6 +125,7 @@ export type Promised =
   | 'held-by-who-asked'
   | 'refused-with-cause'
   | 'bound-while-connected'
+  | 'bound-no-longer'
   | 'engines-as-before'
   | 'engines-come-back'
   | 'one-process-per-replica'
