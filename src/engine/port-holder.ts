@@ -1,8 +1,7 @@
 /** Names who listens on a TCP port: as far as /proc lets this user look. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { listeningOn } from './listening.ts';
 import { allPids, argvOf } from './proc.ts';
-
-const LISTEN = '0A';
 
 /** `pid 4711 (nginx: master process)`, or null when nobody listens or it cannot be seen whose it is. */
 export function portHolder(port: number): string | null {
@@ -12,18 +11,9 @@ export function portHolder(port: number): string | null {
 
 /** Pid of a process that listens on `port`, or null. */
 export function listenerOf(port: number): number | null {
-  const inodes = new Set([...inodesIn('/proc/net/tcp', port), ...inodesIn('/proc/net/tcp6', port)].map((inode) => `socket:[${inode}]`));
+  const inodes = new Set(listeningOn(port).map(({ inode }) => `socket:[${inode}]`));
   if (inodes.size === 0) return null;
   return allPids().find((pid) => descriptorsOf(pid).some((target) => inodes.has(target))) ?? null;
-}
-
-function inodesIn(table: string, port: number): string[] {
-  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  return read(table)
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, local, , state]) => state === LISTEN && local?.endsWith(suffix))
-    .flatMap((columns) => columns[9] ?? []);
 }
 
 function descriptorsOf(pid: number): string[] {
@@ -37,14 +27,6 @@ function descriptorsOf(pid: number): string[] {
 function link(path: string): string {
   try {
     return readlinkSync(path);
-  } catch {
-    return '';
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
   } catch {
     return '';
   }

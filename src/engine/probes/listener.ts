@@ -1,20 +1,20 @@
 /** Whose socket listens on a port: an answer from a stranger on the engine's port must not make the engine ready. */
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdir, readlink } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
+import { listeningOn } from '../listening.ts';
 
 export type Owner = 'ours' | 'foreign' | 'unknown';
 
-const LISTEN_STATE = '0A';
 const ALL_IPV4 = '0'.repeat(8);
 const ALL_IPV6 = '0'.repeat(32);
 
 /**
  * 'ours' when one of `pids` holds the socket that a connection to `host` and `port` reaches; 'foreign' when somebody else does and all of
- * `pids` could be looked into; else 'unknown': nobody listens, or it cannot be seen (EPERM, another network namespace). Reads all of
- * /proc/net/tcp and the descriptors of `pids`: for the step to ready, not for each probe.
+ * `pids` could be looked into; else 'unknown': nobody listens, or it cannot be seen (EPERM, another network namespace). Reads the descriptors of all
+ * `pids`: for the step to ready, not for each probe.
  */
 export async function listenerIs(pids: readonly number[], host: string, port: number): Promise<Owner> {
-  const inodes = await listeningInodes(host, port);
+  const inodes = listeningInodes(host, port);
   if (inodes.size === 0) return 'unknown';
   let sawAll = pids.length > 0;
   for (const pid of pids) {
@@ -25,14 +25,8 @@ export async function listenerIs(pids: readonly number[], host: string, port: nu
   return sawAll ? 'foreign' : 'unknown';
 }
 
-async function listeningInodes(host: string, port: number): Promise<Set<string>> {
-  const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'utf8').catch(() => '')));
-  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  const listeners = tables
-    .flatMap((table) => table.split('\n').slice(1))
-    .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields[3] === LISTEN_STATE && fields[1]?.endsWith(suffix))
-    .map((fields) => ({ address: fields[1]?.slice(0, -suffix.length) ?? '', inode: fields[9] ?? '' }));
+function listeningInodes(host: string, port: number): Set<string> {
+  const listeners = listeningOn(port);
   // As the kernel prefers: the very address, then all of its family, then (for IPv4) all of both families.
   const exact = addressesOf(host);
   const choices = [exact, host.includes(':') ? [] : [ALL_IPV4], [ALL_IPV6]];
