@@ -20,11 +20,15 @@ export function stamp(): string {
   return `${day}, commit ${commit()}, ${machine()}, nice ${getPriority()}, load average ${load.toFixed(1)} before it.`;
 }
 
-/** Puts the section in the place of that part's last one; the sections stand in the order of `parts`, and those of no part go. */
+/** Puts the section in the place of that part's last one; the sections stand in the order of `parts`, and behind them those of long runs that are no part of it. */
 export function keepSection(parts: readonly Part[], { name, title }: Part, text: string): void {
   const kept = existsSync(FILE) ? sectionsIn(readFileSync(FILE, 'utf8')) : new Map<string, string>();
   kept.set(name, `## ${name}: ${title}\n\n${text}\n`);
-  const sections = parts.flatMap((part) => kept.get(part.name) ?? []);
+  const names = parts.map((part) => part.name);
+  const sections = [
+    ...names.flatMap((known) => kept.get(known) ?? []),
+    ...[...kept].flatMap(([known, section]) => (names.includes(known) ? [] : section)),
+  ];
   writeFileSync(FILE, [HEAD, ...sections].join('\n'));
 }
 
