@@ -1,4 +1,5 @@
 /** The daemon is stopped for three TTLs, as by a debugger, a full swap or a frozen container, and goes on: it has missed its timers and nothing else. */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { ClientError } from '../../src/client/client-error.ts';
@@ -13,22 +14,27 @@ endRigsAfterEach();
 
 const SLOW_READY = join(import.meta.dirname, '../engines/slow-ready.mjs');
 const TTL_MS = 1_000;
-/** Answers each request after 200 ms, so that one is always under way. */
-const ANSWERS_LATE =
-  'require("http").createServer((_, answer) => setTimeout(() => answer.end("ok"), 200)).listen(process.argv[1], "127.0.0.1")';
+/** Answers each request after 200 ms, so that one is always under way, and leaves a byte of each in a file. */
+const ANSWERS_LATE = `
+const asked = () => require("fs").appendFileSync(process.argv[2], ".");
+const late = (_, answer) => setTimeout(() => { asked(); answer.end("ok"); }, 200);
+require("http").createServer(late).listen(process.argv[1], "127.0.0.1");
+`;
+/** The same as a command. */
+const ENDS_LATE = ['sh', '-c', 'sleep 0.2; printf . >>"$0"', 'DIR/exec'];
 /** One failure is enough for an engine to be ended; what is under way at the stop is overdue by a second at its end. */
 const STRICT = { period: '1ms', timeout: '2s', failureThreshold: 1 };
 
 it('goes on with every engine, and with every lease whose renewal lay there unread or whose time was not over; no slot has two', {
   timeout: 60_000,
 }, async () => {
-  const engine = { command: ['node', '-e', ANSWERS_LATE, '${port}'] };
+  const engine = { command: ['node', '-e', ANSWERS_LATE, '${port}', 'DIR/http'] };
   const rig = new Rig({
     http: { engine, slots: 4, probes: { startup: { tcpSocket: {} }, liveness: { httpGet: { path: '/' }, ...STRICT } } },
     exec: {
       engine: { command: ['sleep', '1000'] },
       readyAfter: '50ms',
-      probes: { liveness: { exec: { command: ['sleep', '0.2'] }, ...STRICT } },
+      probes: { liveness: { exec: { command: ENDS_LATE }, ...STRICT } },
     },
     // Ready in the time in which nobody asks, and asked again only when its own is over.
     loads: {
@@ -79,8 +85,11 @@ it('goes on with every engine, and with every lease whose renewal lay there unre
   expect(await stateOf(rig, long)).toMatchObject({ id: long.lease.id, renewals: 0 });
   expect(await renewal(rig, long)).toBe('renewed');
   expect(bound.lines.at(-1)).not.toMatchObject({ outcome: 'ended' });
-  // Each has been asked again since.
-  await pause(systemClock, 1_000);
+  // The one that was under way, and one that was begun since.
+  const asked = () => ['http', 'exec'].map((name) => statSync(rig.path(name)).size);
+  const heard = asked();
+  await until('each has been asked again', () => asked().every((count, index) => count >= (heard[index] ?? 0) + 2));
+  await rig.poolReaches('loads', 'running');
   for (const [index, id] of ['http/0', 'exec/0'].entries()) {
     expect(await rig.engine(id)).toMatchObject({ state: 'ready', generation: 1, pid: before[index], failures: 0 });
   }
