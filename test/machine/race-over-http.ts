@@ -161,9 +161,12 @@ async function mended(place: Place): Promise<void> {
   await allowed(client.act(pool, { do: 'scale', replicas }, null));
   for (const replica of [null, ...Array.from({ length: replicas }, (_, index) => index)]) {
     await allowed(client.act(pool, { do: 'resume', replica }, null));
-    await allowed(client.act(pool, { do: 'start', replica }, null));
+    // Refused while a breaker is open, which the next death of this round may do again.
+    await until(`${pool} is started again`, async () => {
+      await client.act(pool, { do: 'reset', class: null, forget: true }, null);
+      return client.act(pool, { do: 'start', replica }, null);
+    });
   }
-  await allowed(client.act(pool, { do: 'reset', class: null, forget: true }, null));
   await until(`${pool} is as it was, and nobody holds or waits`, async () => {
     const { state, ready, activeLeases, slotsTotal, slotsFree, queueDepth, message } = await rig.pool(pool);
     const is = { state, ready, activeLeases, slotsTotal, slotsFree, queueDepth };
