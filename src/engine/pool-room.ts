@@ -7,6 +7,7 @@ import type { FailedStart, Findings, Found, Living, Order, Preflight, Room } fro
 import type { Warn } from './complaints.ts';
 import { Complaints } from './complaints.ts';
 import { EngineLogs } from './engine-logs.ts';
+import { EngineProbes } from './engine-probes.ts';
 import type { Executable, Exit } from './engine-state.ts';
 import { fileAt } from './executable.ts';
 import type { EngineExit } from './exits.ts';
@@ -23,9 +24,6 @@ import { executableOf, planEngine } from './plan.ts';
 import { Ports, portOwner } from './ports.ts';
 import { preflight } from './preflight.ts';
 import { Preparations } from './prepare.ts';
-import type { ProbeWatch } from './probes/runner.ts';
-import { startProbes } from './probing.ts';
-import type { Resident } from './residents.ts';
 import { keyOf, Residents } from './residents.ts';
 import { EngineRoom } from './room.ts';
 import type { ProbeResult } from './samples-state.ts';
@@ -62,6 +60,7 @@ export class PoolRoom implements Room {
   readonly #logs: EngineLogs;
   readonly #handoffs: Handoffs;
   readonly #notify: NotifySockets;
+  readonly #probes: EngineProbes;
   readonly #preparations: Preparations;
   readonly #residents = new Residents();
   readonly #patterns = new WeakMap<PoolSpec, CompiledPattern[]>();
@@ -76,7 +75,8 @@ export class PoolRoom implements Room {
       launcherLost: (ref) => this.#complaints.warn(ref, 'the launcher was killed: the engine goes on, its exit code will not be known'),
     });
     const { host, tree } = this.#room;
-    this.#stops = new Stops({ host, tree, complaints: this.#complaints, instance: (ref) => this.#instance(ref) });
+    const common = { host, tree, complaints: this.#complaints, instance: (ref: EngineRef) => this.#instance(ref) };
+    this.#stops = new Stops(common);
     this.containment = this.#room.containment.by;
     if (this.#room.containment.by === 'weak') {
       options.warn(
@@ -88,6 +88,8 @@ export class PoolRoom implements Room {
     this.#logs = new EngineLogs({ ...options, living: (place) => this.#residents.at(place)?.identity ?? null, tree });
     this.#handoffs = new Handoffs(options.handoffDir);
     this.#notify = new NotifySockets(options);
+    const { clock, probeFailed: failed } = options;
+    this.#probes = new EngineProbes({ ...common, clock, logs: this.#logs, notify: this.#notify, residents: this.#residents, failed });
     this.#preparations = new Preparations(host);
   }
 
@@ -112,10 +114,7 @@ export class PoolRoom implements Room {
   }
 
   askInUse(ref: EngineRef): void {
-    this.#residents.of(ref)?.probes?.then(
-      (probes) => probes.askInUse(),
-      () => {},
-    );
+    this.#probes.askInUse(ref);
   }
 
   async spawn(order: Order): Promise<Identity | FailedStart> {
@@ -148,31 +147,11 @@ export class PoolRoom implements Room {
   }
 
   probe(living: Living, phase: 'starting' | 'serving', report: (result: ProbeResult) => void): void {
-    const resident = this.#residents.of(living.ref);
-    if (resident === undefined) return;
-    resident.probes ??= this.#startProbes(living, resident, report);
-    resident.probes.then((probes) => probes.setPhase(phase)).catch(this.#complaints.of(living.ref, 'probe'));
-  }
-
-  async #startProbes(living: Living, resident: Resident, report: (result: ProbeResult) => void): Promise<ProbeWatch> {
-    const { clock, probeFailed } = this.#options;
-    const { host, tree } = this.#room;
-    const instance = this.#instance(living.ref);
-    const log = await this.#logs.of(living.spec, { replica: living.ref.replica, side: living.side });
-    const probes = await startProbes({ clock, host, tree, log, notify: this.#notify, living, instance }, (result) => {
-      if (!result.ok) probeFailed(living.ref, result.kind);
-      report(result);
-    });
-    // It was released while its socket was being bound.
-    if (this.#residents.of(living.ref) !== resident) this.#notify.remove(instance);
-    return probes;
+    this.#probes.start(living, phase, report);
   }
 
   stopProbing(ref: EngineRef): void {
-    this.#residents.of(ref)?.probes?.then(
-      (probes) => probes.stop(),
-      () => {},
-    );
+    this.#probes.stop(ref);
   }
 
   writeHandoff(living: Living): void {
@@ -295,7 +274,7 @@ export class PoolRoom implements Room {
 
   /** Lets go of everything; engines run on. */
   async close(): Promise<void> {
-    for (const resident of this.#residents.all()) (await resident.probes?.catch(() => null))?.stop();
+    await this.#probes.stopAll();
     this.#notify.close();
     this.#room.close();
     await this.#logs.close();
