@@ -15,6 +15,7 @@ import { exited, STUCK_AFTER_MS, stopTold } from './endings-state.ts';
 import { backoffAnnounced, causeAgain, rebootEnded } from './failures-state.ts';
 import { leftBeside } from './others-state.ts';
 import { isAutomaticRestart } from './restarts-state.ts';
+import { waitingScaleDropped } from './scale-state.ts';
 import type { About } from './starts-state.ts';
 import { newRun } from './starts-state.ts';
 import type { Turn } from './turn.ts';
@@ -42,6 +43,7 @@ function fileRead(turn: Turn, file: PoolSpec | null, specId: string): void {
     return;
   }
   const before = currentSpec(turn.state);
+  if (before.replicas !== spec.replicas) waitingScaleDropped(turn);
   const { wanted, replicas } = turn.state;
   turn.state = {
     ...turn.state,

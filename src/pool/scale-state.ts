@@ -33,6 +33,14 @@ export function waitingScaleActed(turn: Turn): void {
   scaled(turn, waitingScale);
 }
 
+/** The file has another count: it is the newer word, as over one that has acted. */
+export function waitingScaleDropped(turn: Turn): void {
+  const { waitingScale, operations } = turn.state;
+  turn.state = { ...turn.state, waitingScale: null };
+  const operation = operations.find(({ id }) => id === waitingScale?.operationId);
+  if (operation !== undefined) ended(turn, operation, { is: 'cancelled', message: 'the configuration has changed meanwhile' });
+}
+
 function scaled(turn: Turn, { replicas: count, operationId, stamp }: NonNullable<PoolState['waitingScale']>): void {
   const fileCount = currentSpec(turn.state).replicas;
   const before = replicasOf(turn.state);
