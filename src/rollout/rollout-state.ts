@@ -13,6 +13,7 @@
  */
 import { isLive, livePhase } from '../engine/engine-state.ts';
 import { engineClosed } from '../pool/closings-state.ts';
+import { stopTold } from '../pool/endings-state.ts';
 import { operationForced, stepped } from '../pool/operation-state.ts';
 import { isEmpty, othersOf } from '../pool/others-state.ts';
 import type { PoolState } from '../pool/pool-state.ts';
@@ -112,6 +113,10 @@ function tried(turn: Turn, unit: Unit): void {
   const { rollout } = turn.state;
   // It was taken back by a shutdown, say: then its replica's turn comes again.
   if (candidate === undefined || rollout === null) return unitDropped(turn, unit);
+  if (rollout.step === 'back' && !isWanted(turn.state, engineAt(turn, unit.replica))) {
+    stopTold(turn, candidate, 'requested');
+    return unitPut(turn, { ...unit, step: 'leaving' });
+  }
   const { phase } = candidate;
   if (phase.is === 'stuck') return rollout.step === 'back' ? unitPut(turn, { ...unit, step: 'leaving' }) : obstructed(turn, unit.replica);
   if (phase.is === 'unready') {

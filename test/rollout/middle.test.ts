@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { dies, ignoresTerm, serves, unkillable } from '../pool/behaviour.ts';
-import { IN_USE } from '../pool/pool-spec.ts';
+import { IN_USE, READINESS } from '../pool/pool-spec.ts';
 import { Reloads } from './reloads.ts';
 
 const DEVICES = { engine: { devices: ['0', '1', '2'] }, reload: { maxSurge: 0, maxUnavailable: 1 } };
@@ -181,6 +181,35 @@ describe('what KILL does not end', () => {
     const id = s.reload();
     s.until(60);
     expect(s.outcome(id)).toBe('forced');
+  });
+});
+
+describe('an engine of the old spec that is coming back', () => {
+  const goingBack = (): Reloads => {
+    const s = new Reloads({ replicas: 2, probes: { readiness: READINESS } }).until(5);
+    s.version('v2', serves, dies()).version('v1', { readyS: 30 });
+    s.reload({ strategy: 'rolling' });
+    s.until(15);
+    expect(s.generations()).toBe('0#2 v2 ready, 1#1 v1 ready, [candidate 0#3 v1 starting]');
+    return s;
+  };
+
+  it('goes at once when its pool is stopped: nobody waits until it is ready', () => {
+    const s = goingBack();
+    s.tell({ do: 'stop', replica: null, now: false });
+    expect(s.pass(1).view().state).toBe('stopped');
+    expect(s.leftovers()).toEqual([]);
+  });
+
+  it('goes at once when its replica is drained, and leases nothing to those who come later', () => {
+    const s = goingBack();
+    s.lease('ann');
+    s.lease('bob');
+    s.tell({ do: 'drain', replica: 0, deadlineMs: 60_000, extend: false });
+    s.lease('cid');
+    s.pass(50);
+    expect(s.generations()).toBe('0#2 v2 ready draining, 1#1 v1 ready');
+    expect(s.pass(100).view()).toMatchObject({ engines: [{ state: 'stopped' }, { state: 'ready' }] });
   });
 });
 

@@ -142,10 +142,16 @@ function keepsUp({ pool, after }: Step, rollout: Rollout): void {
 
 /** All at once: whoever serves behind the commit is of the new spec. */
 function committed(step: Step): void {
-  const { pool, after } = step;
+  const { pool, before, after } = step;
   const rollout = committedRollout(step);
   if (rollout === null) return;
-  must(after.specId === rollout.toSpecId, 'specs', () => `a reload of ${pool} has come to its commit, and its spec is ${after.specId}`);
+  // One that had waited begins in the same turn, and where nothing runs it comes to its commit there, too.
+  const followed = before.waitingReload !== null && after.waitingReload === null;
+  must(
+    followed || after.specId === rollout.toSpecId,
+    'specs',
+    () => `a reload of ${pool} has come to its commit, and its spec is ${after.specId}`,
+  );
   for (const engine of after.engines) {
     if (!serves(engine) || !wanted(after, engine)) continue;
     const unit = rollout.units.find(({ replica }) => replica === engine.replica);
