@@ -71,40 +71,6 @@ describe('scale', () => {
     expect(s.state.engines.map(({ phase }) => phase.is)).toEqual(['ready', 'idle']);
   });
 
-  it('that waits gives way to a file with another count, and not to one that changes something else', () => {
-    const reload = {
-      do: 'reload',
-      version: 'v2',
-      vars: {},
-      strategy: null,
-      deadlineMs: null,
-      cutLeases: false,
-      same: false,
-      admin: false,
-    } as const;
-    const waiting = (): { s: Script; id: string } => {
-      const s = new Script({ replicas: 3 }).until(5);
-      s.tell(reload);
-      const id = s.scale(1);
-      expect(s.outcome(id)).toBe('running');
-      return { s, id };
-    };
-    const other = waiting();
-    other.s.daemonDies().daemonStarts({ spec: { replicas: 2 }, specId: 'b' });
-    expect(other.s.operation(other.id)).toMatchObject({
-      state: 'cancelled',
-      error: { message: 'the configuration has changed meanwhile' },
-    });
-    expect(other.s.until(30).view()).toMatchObject({ replicas: 2, overrides: [], state: 'running' });
-    const same = waiting();
-    same.s
-      .daemonDies()
-      .daemonStarts({ spec: { replicas: 3, readyAfterMs: 1_000 }, specId: 'b' })
-      .until(30);
-    expect(same.s.outcome(same.id)).toBe('scaled');
-    expect(same.s.view()).toMatchObject({ replicas: 1, overrides: [{ key: 'replicas', value: 1, fileValue: 3 }] });
-  });
-
   it('starts what it takes back on its way out, also where that fails there and restart: never would leave it so', () => {
     const s = new Script({ replicas: 2, restart: 'never' }).engine(1, dies(5, { leavesChild: true, unkillable: true }), serves).until(7);
     expect(s.states()).toBe('ready stopping');

@@ -202,3 +202,29 @@ it('a restart whose spec is not known to be prepared prepares it once, before an
   expect(poolSpec({}).slots).toBe(1);
   expect(s.view().slotsTotal).toBe(2);
 });
+
+describe('a scale that waits for a reload over a death of the daemon', () => {
+  const waiting = (): { s: Reloads; id: string } => {
+    const s = new Reloads({ replicas: 3 }).until(5);
+    s.reload();
+    const id = s.scale(1);
+    expect(s.outcome(id)).toBe('running');
+    return { s, id };
+  };
+
+  it('gives way to a file with another count', () => {
+    const { s, id } = waiting();
+    s.daemonDies().daemonStarts({ spec: { replicas: 2 }, specId: 'b' });
+    expect(s.operation(id)).toMatchObject({ state: 'cancelled', error: { message: 'the configuration has changed meanwhile' } });
+    expect(s.until(30).view()).toMatchObject({ replicas: 2, overrides: [], state: 'running' });
+  });
+
+  it('acts over one that changes something else', () => {
+    const { s, id } = waiting();
+    s.daemonDies()
+      .daemonStarts({ spec: { replicas: 3, readyAfterMs: 1_000 }, specId: 'b' })
+      .until(30);
+    expect(s.outcome(id)).toBe('scaled');
+    expect(s.view()).toMatchObject({ replicas: 1, overrides: [{ key: 'replicas', value: 1, fileValue: 3 }] });
+  });
+});

@@ -46,10 +46,8 @@ export class RecoveredRule implements Rule {
       const again = state.engines.find((engine) => engine.replica === replica);
       const serves = (phase.is === 'ready' || phase.is === 'unready') && closing === null;
       const same = again?.generation === generation && again.phase.is === phase.is;
-      // A scale that had waited behind a reload acts when that is over, which a death in the middle of a try makes it.
-      const scaledAway = after.waitingScale !== null && again?.closing?.for === 'unwanted';
       must(
-        !serves || same || scaledAway,
+        !serves || same,
         'replay',
         () => `a second start of the daemon changes ${pool}/${replica} from ${phase.is} to ${again?.phase.is}`,
       );

@@ -145,8 +145,9 @@ function committed(step: Step): void {
   const { pool, before, after } = step;
   const rollout = committedRollout(step);
   if (rollout === null) return;
-  // One that had waited begins in the same turn, and where nothing runs it comes to its commit there, too.
-  const followed = before.waitingReload !== null && after.waitingReload === null;
+  // One that had waited begins in the same turn, and where nothing runs it comes to its commit and its end there, too.
+  const next = before.waitingReload?.operationId;
+  const followed = next !== undefined && !after.operations.some(({ id }) => id === next);
   must(
     followed || after.specId === rollout.toSpecId,
     'specs',
